@@ -1,0 +1,62 @@
+"""Where things lie on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modules.faults import InvalidField
+
+PROGRAM = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders of one running Easel.
+
+    Args:
+        data: all that is the user's: models, outputs, settings, the queue.
+        models: the folder with `Stable-diffusion/`, `VAE/`, `embeddings/`, ...
+        checkpoints: further folders with checkpoints.
+    """
+
+    data: Path = PROGRAM
+    models: Path = field(default=PROGRAM / "models")
+    checkpoints: tuple[Path, ...] = ()
+
+    @property
+    def outputs(self) -> Path:
+        """Finished pictures."""
+        return self.data / "outputs"
+
+    @property
+    def extensions(self) -> Path:
+        """The user's extensions."""
+        return self.data / "extensions"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file with the queue and the index of pictures."""
+        return self.data / "easel.sqlite"
+
+    @property
+    def settings(self) -> Path:
+        """The file with the user's settings."""
+        return self.data / "settings.json"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again: hashes, thumbnails."""
+        return self.data / "cache"
+
+    def checkpoint_folders(self) -> tuple[Path, ...]:
+        """All folders with checkpoints, the usual one first."""
+        return (self.models / "Stable-diffusion", *self.checkpoints)
+
+
+def inside(folder: Path, name: str, field: str) -> Path:
+    """The path of `name` in `folder`; `InvalidField` if it leads out of it (`..`, absolute paths, links)."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise InvalidField(field, f"{field} must name a file inside {folder.name}.")
+    return path

@@ -1,0 +1,69 @@
+"""What a request gives, and how it is watched while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class GeneratedImage:
+    """One finished picture.
+
+    Args:
+        image: RGB.
+        number: its place in the job, from 0.
+        infotext: the recipe that is written into the file.
+        complete: False where the job was interrupted before its last step.
+    """
+
+    image: Image
+    number: int
+    seed: int
+    variation_seed: int
+    infotext: str
+    complete: bool = True
+
+
+class Monitor(Protocol):
+    """Watches a run and may end it. All calls come from the thread that runs the request."""
+
+    def loading(self, what: str) -> None:
+        """Something is being loaded that takes a while, such as a checkpoint."""
+
+    def begin_batch(self, first: int, count: int, steps: int) -> None:
+        """The pictures `first` to `first + count - 1` are begun; they take `steps` steps."""
+
+    def step(self, done: int, preview: Callable[[], Image]) -> None:
+        """`done` steps are done; `preview()` makes a small picture of the present state."""
+
+    def stop_requested(self) -> bool:
+        """True: end the job now, and keep the picture as it is."""
+
+    def skip_requested(self) -> bool:
+        """True: leave this batch and go on with the next. The request is taken back by `begin_batch`."""
+
+
+class Unwatched:
+    """A monitor that does nothing: for tests and scripts."""
+
+    def loading(self, what: str) -> None:
+        """See `Monitor`."""
+
+    def begin_batch(self, first: int, count: int, steps: int) -> None:
+        """See `Monitor`."""
+
+    def step(self, done: int, preview: Callable[[], Image]) -> None:
+        """See `Monitor`."""
+
+    def stop_requested(self) -> bool:
+        """See `Monitor`."""
+        return False
+
+    def skip_requested(self) -> bool:
+        """See `Monitor`."""
+        return False

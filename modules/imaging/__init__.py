@@ -1,0 +1,1 @@
+"""Pictures: infotext, saving, previews, grids."""

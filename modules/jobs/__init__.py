@@ -1,0 +1,1 @@
+"""The queue (SQLite), the worker, progress and the index of finished pictures."""

@@ -1,0 +1,1 @@
+"""Checkpoint files to a latent diffusion model: formats, families, U-Net, VAE, text encoders."""

@@ -1,0 +1,190 @@
+"""The U-Net: predicts the noise (or velocity) in a latent, from the latent, the timestep and the text.
+
+Its module names are those of the original latent-diffusion checkpoints (`model.diffusion_model.*`), so that a
+community checkpoint loads with no key conversion and the keys of LoRA files map onto it by rule.
+
+Sources: Rombach et al. 2022 (SD1, SD2); Podell et al., "SDXL" (2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from modules.models.unet_layers import (
+    Downsample,
+    KeysValues,
+    ResBlock,
+    SpatialTransformer,
+    Upsample,
+    timestep_embedding,
+)
+
+Depths = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """The shape of a U-Net.
+
+    Args:
+        in_channels: 4; 9 for inpainting (latent, mask, masked latent), 8 for InstructPix2Pix, 5 for depth.
+        channels: width of the first level; the others are `channels * multipliers[level]`.
+        input_depths: per level, per residual block: the number of transformer blocks after it (0: none).
+        middle_depth: the number of transformer blocks in the middle (0: none).
+        output_depths: as `input_depths`, from the first level to the last, with one block more for each level.
+        heads: number of attention heads, or None where `head_channels` gives the width of one.
+        linear_projections: linear layers around the transformers (SD2, SDXL), not 1x1 convolutions (SD1).
+        vector_width: width of the extra conditioning vector (SDXL: pooled text and sizes), or None.
+    """
+
+    in_channels: int = 4
+    out_channels: int = 4
+    channels: int = 320
+    multipliers: tuple[int, ...] = (1, 2, 4, 4)
+    input_depths: Depths = ((1, 1), (1, 1), (1, 1), (0, 0))
+    middle_depth: int = 1
+    output_depths: Depths = ((1, 1, 1), (1, 1, 1), (1, 1, 1), (0, 0, 0))
+    context_width: int = 768
+    heads: int | None = 8
+    head_channels: int | None = None
+    linear_projections: bool = False
+    vector_width: int | None = None
+
+    def heads_for(self, width: int) -> int:
+        """The number of attention heads at a level of this width."""
+        if self.heads is not None:
+            return self.heads
+        assert self.head_channels is not None
+        return width // self.head_channels
+
+
+class UNet(nn.Module):
+    """The denoising network; see `UNetConfig` for its shape."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        embedding = config.channels * 4
+        self.time_embed = nn.Sequential(
+            nn.Linear(config.channels, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
+        )
+        if config.vector_width is not None:
+            self.label_emb = nn.Sequential(
+                nn.Sequential(nn.Linear(config.vector_width, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+            )
+
+        def transformer(width: int, depth: int) -> list[nn.Module]:
+            heads = config.heads_for(width)
+            linear = config.linear_projections
+            return [SpatialTransformer(width, config.context_width, heads, depth, linear)] if depth else []
+
+        width = config.channels
+        inputs = [nn.ModuleList([nn.Conv2d(config.in_channels, width, 3, padding=1)])]
+        skips = [width]
+        for level, multiplier in enumerate(config.multipliers):
+            for depth in config.input_depths[level]:
+                target = config.channels * multiplier
+                inputs.append(nn.ModuleList([ResBlock(width, target, embedding), *transformer(target, depth)]))
+                width = target
+                skips.append(width)
+            if level < len(config.multipliers) - 1:
+                inputs.append(nn.ModuleList([Downsample(width)]))
+                skips.append(width)
+        self.input_blocks = nn.ModuleList(inputs)
+
+        self.middle_block = nn.ModuleList(
+            [
+                ResBlock(width, width, embedding),
+                *transformer(width, config.middle_depth),
+                ResBlock(width, width, embedding),
+            ]
+        )
+
+        outputs = []
+        for level in reversed(range(len(config.multipliers))):
+            depths = config.output_depths[level]
+            for i, depth in enumerate(depths):
+                target = config.channels * config.multipliers[level]
+                layers = [ResBlock(width + skips.pop(), target, embedding), *transformer(target, depth)]
+                width = target
+                if level > 0 and i == len(depths) - 1:
+                    layers.append(Upsample(width))
+                outputs.append(nn.ModuleList(layers))
+        self.output_blocks = nn.ModuleList(outputs)
+        self.out = nn.Sequential(
+            nn.GroupNorm(32, width), nn.SiLU(), nn.Conv2d(width, config.out_channels, 3, padding=1)
+        )
+
+    def spatial_transformers(self) -> Iterator[tuple[str, SpatialTransformer]]:
+        """All transformers with their names, in the order in which a latent passes them."""
+        for name, module in self.named_modules():
+            if isinstance(module, SpatialTransformer):
+                yield name, module
+
+    def project_context(self, context: Tensor) -> dict[str, list[KeysValues]]:
+        """The text's keys and values for every cross-attention, by the transformer's name.
+
+        They hold for all steps in which the text `[B, tokens, context_width]` is the same: computed once, they
+        can be given to `forward` in the place of the text.
+        """
+        return {
+            name: [block.attn2.project(context) for block in module.transformer_blocks]
+            for name, module in self.spatial_transformers()
+        }
+
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor | Mapping[str, list[KeysValues]],
+        vector: Tensor | None = None,
+    ) -> Tensor:
+        """Predict the noise (or the velocity) in `x`.
+
+        Args:
+            x: latents `[B, in_channels, h, w]`.
+            timesteps: `[B]`, 0 to 999, fractions allowed.
+            context: text conditioning `[B, tokens, context_width]`, or what `project_context` made of it.
+            vector: `[B, vector_width]` where the model has such a conditioning (SDXL).
+
+        Returns: `[B, out_channels, h, w]`.
+        """
+        embedding = self.time_embed(timestep_embedding(timesteps, self.config.channels).to(x.dtype))
+        if vector is not None:
+            embedding = embedding + self.label_emb(vector.to(x.dtype))
+
+        h = x
+        skips = []
+        for i, block in enumerate(self.input_blocks):
+            h = _run(block, f"input_blocks.{i}", h, embedding, context)
+            skips.append(h)
+        h = _run(self.middle_block, "middle_block", h, embedding, context)
+        for i, block in enumerate(self.output_blocks):
+            skip = skips.pop()
+            if h.shape[-2:] != skip.shape[-2:]:  # sides that are no multiple of 64 pixels
+                h = F.interpolate(h, skip.shape[-2:], mode="nearest")
+            h = _run(block, f"output_blocks.{i}", torch.cat([h, skip], dim=1), embedding, context)
+        return self.out(h)
+
+
+def _run(
+    layers: nn.Module, name: str, h: Tensor, embedding: Tensor, context: Tensor | Mapping[str, list[KeysValues]]
+) -> Tensor:
+    """Pass `h` through the layers of one block, giving each kind what it needs."""
+    assert isinstance(layers, nn.ModuleList)
+    for i, layer in enumerate(layers):
+        if isinstance(layer, ResBlock):
+            h = layer(h, embedding)
+        elif isinstance(layer, SpatialTransformer):
+            if isinstance(context, Tensor):
+                h = layer(h, [context] * len(layer.transformer_blocks))
+            else:
+                h = layer(h, context[f"{name}.{i}"])
+        else:
+            h = layer(h)
+    return h

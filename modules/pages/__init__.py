@@ -1,0 +1,1 @@
+"""Gradio pages, one file a tab. No tensor is touched here."""

@@ -1,0 +1,1 @@
+"""Finds, loads and calls extensions; the hook specifications live here."""

@@ -1,0 +1,1 @@
+"""Samplers, sigma schedules, noise, guidance, the denoiser: latents in, latents out."""

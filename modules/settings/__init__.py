@@ -1,0 +1,1 @@
+"""Typed settings in groups, their defaults, and the file that keeps them."""

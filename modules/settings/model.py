@@ -1,0 +1,59 @@
+"""The settings, typed and in groups. Names of the older UI's options are mapped onto them in `modules/rest`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
+
+
+class ModelSettings(_Group):
+    """Which model is used."""
+
+    checkpoint: str | None = Field(None, description="Title of the checkpoint; None takes the first one found.")
+    clip_skip: int = Field(1, ge=1, le=24, description="Which layer of CLIP to take, counted from the end.")
+    emphasis: Literal["Original", "No norm", "Ignore", "None"] = "Original"
+    comma_backtrack: int = Field(20, ge=0, le=74, description="Tokens that a full chunk looks back for a comma.")
+    pad_negative: bool = Field(False, description="Pad prompt and negative prompt to the same length.")
+
+
+class SamplingSettings(_Group):
+    """Defaults of the samplers' finer settings."""
+
+    noise_source: Literal["CPU", "NV", "GPU"] = "CPU"
+    seed_delta: int = Field(0, ge=0, description="ENSD: eta noise seed delta.")
+    eta_ancestral: float = Field(1.0, ge=0, le=10)
+    s_churn: float = Field(0.0, ge=0)
+    s_tmin: float = Field(0.0, ge=0)
+    s_tmax: float = Field(0.0, ge=0)
+    s_noise: float = Field(1.0, ge=0)
+    skip_negative_below: float = Field(0.0, ge=0, description="NGMS: negative guidance minimum sigma.")
+    always_discard_next_to_last_sigma: bool = False
+    sgm_noise_multiplier: bool = False
+
+
+class SavingSettings(_Group):
+    """How pictures are kept."""
+
+    save: bool = True
+    grids_in_answers: bool = Field(True, description="API: put a grid before several pictures.")
+
+
+class PreviewSettings(_Group):
+    """The picture that is shown while it is made."""
+
+    enabled: bool = True
+    every_steps: int = Field(1, ge=1, le=100, description="Make a preview every so many steps.")
+
+
+class Settings(_Group):
+    """All settings. Immutable: a change makes a new object (see `SettingsStore`)."""
+
+    model: ModelSettings = ModelSettings()
+    sampling: SamplingSettings = SamplingSettings()
+    saving: SavingSettings = SavingSettings()
+    previews: PreviewSettings = PreviewSettings()

@@ -1,0 +1,89 @@
+"""Keeps the settings in one JSON file, written atomically."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from modules.faults import InvalidField, UnknownName
+from modules.settings.model import Settings
+
+log = logging.getLogger(__name__)
+
+
+class SettingsStore:
+    """The current settings and their file.
+
+    A broken file never stops the program: it is put aside as `settings.json.broken` and the defaults are used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[Settings], None]] = []
+        self._settings = self._read()
+
+    @property
+    def current(self) -> Settings:
+        """The settings as they are now."""
+        return self._settings
+
+    def on_change(self, listener: Callable[[Settings], None]) -> None:
+        """Call `listener` with the new settings after every change."""
+        self._listeners.append(listener)
+
+    def update(self, changes: Mapping[str, Any]) -> Settings:
+        """Change settings by dotted names (`{"model.clip_skip": 2}`), all of them or none, and save.
+
+        Raises: UnknownName: no such setting; InvalidField: a value that doesn't fit.
+        """
+        with self._lock:
+            settings = with_changes(self._settings, changes)
+            self._write(settings)
+            self._settings = settings
+        for listener in self._listeners:
+            listener(settings)
+        return settings
+
+    def _read(self) -> Settings:
+        try:
+            return Settings.model_validate_json(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return Settings()
+        except (ValidationError, UnicodeDecodeError) as error:
+            aside = self._path.with_name(self._path.name + ".broken")
+            os.replace(self._path, aside)
+            log.warning("The settings file could not be read (%s); it is kept as %s.", error, aside.name)
+            return Settings()
+
+    def _write(self, settings: Settings) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_name(self._path.name + ".tmp")
+        temporary.write_text(json.dumps(settings.model_dump(), indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, self._path)
+
+
+def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """New settings with some values changed, by dotted names.
+
+    Raises: UnknownName, InvalidField.
+    """
+    values = settings.model_dump()
+    for name, value in changes.items():
+        group, _, key = name.partition(".")
+        if key not in values.get(group, {}):
+            raise UnknownName(name, f"There is no setting named {name}.")
+        values[group][key] = value
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InvalidField(name, f"The setting {name} can't be {first['input']!r}: {first['msg']}.") from None

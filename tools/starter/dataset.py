@@ -1,0 +1,63 @@
+"""The training set: scenes drawn once, kept in a folder, described anew each time they are used."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tools.starter.scenes import Facts, describe, draw, sample_facts
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class SceneSet:
+    """Drawn scenes: `pictures` is uint8 `[N, size, size, 3]` (memory-mapped), `facts` says what is on them."""
+
+    pictures: np.ndarray
+    facts: list[Facts]
+
+    def caption(self, index: int, rng: np.random.Generator) -> str:
+        """One of the many captions that fit the scene."""
+        return describe(self.facts[index], rng)
+
+
+def _draw_chunk(first_seed: int, count: int, size: int) -> tuple[np.ndarray, list[Facts]]:
+    import cv2
+
+    cv2.setNumThreads(1)
+    pictures = np.empty((count, size, size, 3), np.uint8)
+    facts = []
+    for i in range(count):
+        rng = np.random.default_rng(first_seed + i)
+        fact = sample_facts(rng)
+        pictures[i] = draw(fact, rng, size)
+        facts.append(fact)
+    return pictures, facts
+
+
+def build(folder: Path, count: int, size: int, first_seed: int = 1_000_000, workers: int = 1) -> SceneSet:
+    """Draw `count` scenes with the seeds from `first_seed` on into `folder`, or open what is there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures_file = folder / f"scenes-{size}-{count}-{first_seed}.npy"
+    facts_file = pictures_file.with_suffix(".facts.pickle")
+    if not facts_file.exists():
+        pictures = np.lib.format.open_memmap(
+            pictures_file, mode="w+", dtype=np.uint8, shape=(count, size, size, 3)
+        )
+        facts: list[Facts] = []
+        starts = range(0, count, CHUNK)
+        with ProcessPoolExecutor(workers) as pool:
+            jobs = [pool.submit(_draw_chunk, first_seed + s, min(CHUNK, count - s), size) for s in starts]
+            for start, job in zip(starts, jobs, strict=True):
+                drawn, some = job.result()
+                pictures[start : start + len(drawn)] = drawn
+                facts += some
+        pictures.flush()
+        facts_file.write_bytes(pickle.dumps(facts))
+    # our own file, written a line above or by an earlier run
+    return SceneSet(np.load(pictures_file, mmap_mode="r"), pickle.loads(facts_file.read_bytes()))

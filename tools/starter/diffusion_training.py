@@ -1,0 +1,140 @@
+"""Stage 2: the U-Net and the text encoder, trained together on the latents of the scenes.
+
+Noise prediction with the min-SNR weighting (Hang et al. 2023, gamma 5) and captions left out at times for
+classifier-free guidance (Ho & Salimans 2022).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from modules.models.noise_schedule import TIMESTEPS, alphas_cumprod
+from modules.models.text_encoder import TextEncoder, TextEncoderConfig
+from modules.models.tokenizer import BOS, EOS, tokenize
+from modules.models.unet import UNet, UNetConfig
+from tools.starter.dataset import SceneSet
+from tools.starter.training_state import (
+    Checkpoints,
+    MovingAverage,
+    autocast,
+    device,
+    learning_rate,
+    steps_left,
+)
+
+UNET = UNetConfig(
+    channels=64,
+    multipliers=(1, 2, 3),
+    input_depths=((0,), (1,), (1,)),
+    output_depths=((0, 0), (1, 1), (1, 1)),
+    context_width=128,
+)
+TEXT = TextEncoderConfig(width=128, layers=4, heads=2, intermediate=512)
+WITHOUT_CAPTION = 0.1
+SNR_LIMIT = 5.0
+
+
+class Denoiser(nn.Module):
+    """The two networks that are trained together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unet = UNet(UNET)
+        self.text = TextEncoder(TEXT)
+        _zero_the_residuals(self.unet)
+
+    def forward(self, x: Tensor, timesteps: Tensor, ids: Tensor) -> Tensor:
+        return self.unet(x, timesteps, self.text(ids).hidden)
+
+
+@torch.no_grad()
+def _zero_the_residuals(unet: UNet) -> None:
+    """Begin with every residual branch closed: the usual start of a diffusion U-Net."""
+    for name, parameter in unet.named_parameters():
+        if ".out_layers.3." in name or ".proj_out." in name or name.startswith("out.2."):
+            parameter.zero_()
+
+
+def token_ids(captions: list[str]) -> Tensor:
+    """Captions -> int64 `[B, 77]`: one chunk each, padded with the end token as at use."""
+    rows = [[BOS, *ids[:75]] for ids in tokenize(captions)]
+    return torch.tensor([row + [EOS] * (77 - len(row)) for row in rows])
+
+
+def _batch(
+    scenes: SceneSet, latents: Tensor, size: int, rng: np.random.Generator
+) -> tuple[Tensor, list[str]]:
+    indices = rng.integers(len(latents), size=size)
+    captions = ["" if rng.random() < WITHOUT_CAPTION else scenes.caption(int(i), rng) for i in indices]
+    return latents[torch.from_numpy(indices)].float(), captions
+
+
+def train(
+    scenes: SceneSet, latents: Tensor, folder: Path, steps: int, batch: int, peak: float = 8e-4
+) -> None:
+    """Train (or go on training) until `steps`; the state is in `folder/diffusion.pt`.
+
+    Args: latents: normalised latents of the scenes, fp16 `[N, 4, h, w]`.
+    """
+    where = device()
+    torch.manual_seed(2)
+    model = Denoiser().to(where)
+    average = MovingAverage(model, 0.999)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
+    checkpoints, first = Checkpoints(folder / "diffusion.pt"), 0
+    if saved := checkpoints.load():
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        average.weights = {k: v.to(where) for k, v in saved["average"].items()}
+        first = saved["step"]
+    alphas = alphas_cumprod().to(where)
+    if where.type == "cuda":
+        latents = latents.to(where)
+
+    def state(step: int) -> dict[str, object]:
+        return {
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "average": average.weights,
+            "step": step,
+        }
+
+    for step, meter in steps_left(first, steps, "diffusion"):
+        rng = np.random.default_rng((11, step))
+        clean, captions = _batch(scenes, latents, batch, rng)
+        clean, ids = clean.to(where), token_ids(captions).to(where)
+        # stratified timesteps: less variance than independent ones
+        offsets = (torch.arange(batch, device=where) + torch.rand(batch, device=where)) / batch
+        timesteps = (offsets * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
+        a = alphas[timesteps][:, None, None, None]
+        noise = torch.randn_like(clean)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps, peak)
+        with autocast(where):
+            prediction = model(a.sqrt() * clean + (1 - a).sqrt() * noise, timesteps, ids)
+        snr = (a / (1 - a)).flatten()
+        error = F.mse_loss(prediction.float(), noise, reduction="none").flatten(1).mean(1)
+        loss = (error * (snr.clamp(max=SNR_LIMIT) / snr)).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update(model, step)
+        meter.add(loss=loss, mse=error.mean())
+        checkpoints.save(state(step + 1))
+    checkpoints.save(state(max(steps, first)), force=True)
+
+
+def load(folder: Path) -> Denoiser:
+    """The trained networks (their moving average) on the CPU."""
+    saved = Checkpoints(folder / "diffusion.pt").load()
+    if saved is None:
+        raise SystemExit(f"There is no trained U-Net in {folder}: run the stage 'diffusion' first.")
+    model = Denoiser()
+    model.load_state_dict(saved["average"])
+    return model.eval()

@@ -1,0 +1,100 @@
+"""What every training here shares: learning rate, moving average, saving and resuming."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def autocast(where: torch.device) -> Any:
+    """bf16 on a GPU; fp32 on a CPU, where bf16 is only faster on the newest ones."""
+    return torch.autocast("cuda", torch.bfloat16) if where.type == "cuda" else nullcontext()
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: int = 100, decay: float = 0.35) -> float:
+    """Linear warm-up, a constant, and a linear decay over the last part of the training."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * min(1.0, max(0.02, (steps - step) / max(1.0, steps * decay)))
+
+
+class MovingAverage:
+    """Exponential moving average of a module's weights, with a short memory at the beginning."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights = {name: p.detach().clone() for name, p in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        """Take in the module's present weights."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in module.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.weights[name].lerp_(value, 1 - decay)
+
+
+class Checkpoints:
+    """Saves a training's state to one file, at most every `seconds`; the file is never half-written."""
+
+    def __init__(self, path: Path, seconds: float = 180.0) -> None:
+        self.path = path
+        self.seconds = seconds
+        self._last = time.monotonic()
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, or None."""
+        return torch.load(self.path, map_location="cpu", weights_only=True) if self.path.exists() else None
+
+    def save(self, state: dict[str, Any], force: bool = False) -> None:
+        """Write the state if it is time to."""
+        if not force and time.monotonic() - self._last < self.seconds:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        os.replace(temporary, self.path)
+        self._last = time.monotonic()
+
+
+def steps_left(first: int, steps: int, label: str, every: int = 100) -> Iterator[tuple[int, Meter]]:
+    """Count the steps and print the mean loss and the rate every so often."""
+    meter = Meter()
+    started = time.monotonic()
+    for step in range(first, steps):
+        yield step, meter
+        if (step + 1) % every == 0:
+            rate = (step + 1 - first) / (time.monotonic() - started)
+            print(f"{label} {step + 1}/{steps}  {meter}  {rate:.2f} steps/s", flush=True)
+            meter.clear()
+
+
+class Meter:
+    """Means of the losses since the last report."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, list[Tensor]] = {}
+
+    def add(self, **losses: Tensor) -> None:
+        """Note one step's losses."""
+        for name, value in losses.items():
+            self._sums.setdefault(name, []).append(value.detach())
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._sums.clear()
+
+    def __str__(self) -> str:
+        return "  ".join(f"{name} {torch.stack(v).mean().item():.4f}" for name, v in self._sums.items())
