@@ -1,7 +1,8 @@
-"""Where things lie on disk."""
+"""Where things lie on disk, and how a file is written."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,3 +61,21 @@ def inside(folder: Path, name: str, field: str) -> Path:
     if not path.is_relative_to(folder.resolve()):
         raise InvalidField(field, f"{field} must name a file inside {folder.name}.")
     return path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises: OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from modules.folders import write_atomically
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,24 +28,6 @@ def png_bytes(image: Image, infotext: str | None) -> bytes:
     buffer = BytesIO()
     image.save(buffer, "PNG", pnginfo=chunks, compress_level=1, compress_type=zlib.Z_RLE)
     return buffer.getvalue()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all.
-
-    Raises: OSError.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def save_png(image: Image, path: Path, infotext: str | None) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from modules.faults import InvalidField, UnknownName
+from modules.folders import write_atomically
 from modules.settings.model import Settings
 
 log = logging.getLogger(__name__)
@@ -64,10 +65,7 @@ class SettingsStore:
             return Settings()
 
     def _write(self, settings: Settings) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(self._path.name + ".tmp")
-        temporary.write_text(json.dumps(settings.model_dump(), indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, self._path)
+        write_atomically(self._path, (json.dumps(settings.model_dump(), indent=2) + "\n").encode())
 
 
 def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:

@@ -1,0 +1,149 @@
+"""The worker: takes jobs from the queue, one after the other, and never dies of one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from modules.faults import Fault
+from modules.generation.requests import Request
+from modules.generation.results import GeneratedImage, Monitor
+from modules.jobs.events import EventHub
+from modules.jobs.pictures import Picture, PictureIndex
+from modules.jobs.pictures import describe as describe_picture
+from modules.jobs.progress import JobMonitor, Progress
+from modules.jobs.queue import Job, JobQueue, Status
+from modules.jobs.terminal import TerminalBar
+from modules.settings.store import SettingsStore
+
+log = logging.getLogger(__name__)
+
+KEPT_RESULTS = 16
+"""Jobs whose pictures are kept in memory for the program that asked."""
+
+
+class Engine(Protocol):
+    """What carries a request out; see `generation.engine`."""
+
+    def run(self, request: Request, monitor: Monitor, first: int = 0) -> Iterator[GeneratedImage]:
+        """Make the pictures from number `first` on."""
+
+
+class Worker:
+    """A thread that runs the queue's jobs on the engine, saves their pictures, and tells the listeners."""
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        pictures: PictureIndex,
+        engine: Engine,
+        events: EventHub,
+        settings: SettingsStore,
+        bar: TerminalBar | None = None,
+    ) -> None:
+        self._queue = queue
+        self._pictures = pictures
+        self._engine = engine
+        self._events = events
+        self._settings = settings
+        self._bar = bar
+        self._monitor: JobMonitor | None = None
+        self._ending = threading.Event()
+        self._results: OrderedDict[int, list[GeneratedImage]] = OrderedDict()
+        self._saver = ThreadPoolExecutor(1, thread_name_prefix="saver")
+        self._thread = threading.Thread(target=self._loop, name="worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def close(self, timeout: float = 10.0) -> None:
+        """End within a step. The job at work stays in the queue and goes on at the next start."""
+        self._ending.set()
+        self.interrupt()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def interrupt(self) -> None:
+        """End the running job; its picture is kept as far as it is."""
+        if monitor := self._monitor:
+            monitor.stop()
+
+    def skip(self) -> None:
+        """Leave the running batch and go on with the job's next one."""
+        if monitor := self._monitor:
+            monitor.skip()
+
+    def progress(self) -> Progress | None:
+        """How far the running job is; None while there is none."""
+        monitor = self._monitor
+        return monitor.progress if monitor else None
+
+    def take_results(self, job_id: int) -> list[GeneratedImage]:
+        """The pictures of a job that a program asked for; they are forgotten then."""
+        return self._results.pop(job_id, [])
+
+    def _loop(self) -> None:
+        while not self._ending.is_set():
+            job = self._queue.take(timeout=0.5)
+            if job is not None:
+                self._work_on(job)
+
+    def _work_on(self, job: Job) -> None:
+        """Carry one job out; whatever goes wrong ends that job only."""
+        try:
+            status = self._run(job)
+            if self._ending.is_set() and status is Status.INTERRUPTED:
+                return  # still "running" in the file, so it is queued again at the next start
+            self._queue.finish(job.id, status)
+        except Fault as fault:
+            self._queue.finish(job.id, Status.FAILED, fault.message, fault.field)
+        except Exception as error:
+            log.exception("Job %d failed", job.id)
+            message = f"Something went wrong inside Easel ({type(error).__name__}: {error}). The log has the details."
+            self._queue.finish(job.id, Status.FAILED, message)
+        finally:
+            self._monitor = None
+
+    def _run(self, job: Job) -> Status:
+        saved = self._pictures.of_job(job.id)
+        first = saved[-1].number + 1 if saved else 0
+        previews = self._settings.current.previews
+        monitor = JobMonitor(
+            job.id,
+            job.total,
+            self._events,
+            done=first,
+            preview_every=previews.every_steps if previews.enabled else 0,
+            on_step=self._bar.show if self._bar else None,
+        )
+        self._monitor = monitor
+        saving: list[Future[Picture]] = []
+        try:
+            for picture in self._engine.run(job.request, monitor, first):
+                if self._ending.is_set() and not picture.complete:
+                    continue  # it will be made again
+                if job.origin == "api":
+                    self._keep(job.id, picture)
+                if job.request.save:
+                    saving.append(self._saver.submit(self._save, job, picture))
+        finally:
+            if self._bar:
+                self._bar.close()
+            for future in saving:
+                future.result()
+        return Status.INTERRUPTED if monitor.stop_requested() else Status.DONE
+
+    def _save(self, job: Job, picture: GeneratedImage) -> Picture:
+        saved = self._pictures.save(job, picture)
+        self._events.publish("picture", describe_picture(saved))
+        return saved
+
+    def _keep(self, job_id: int, picture: GeneratedImage) -> None:
+        self._results.setdefault(job_id, []).append(picture)
+        while len(self._results) > KEPT_RESULTS:
+            self._results.popitem(last=False)

@@ -1,0 +1,191 @@
+"""The older UI's option names, and what they are here: one table.
+
+`GET` and `POST /sdapi/v1/options` and `override_settings` use it. A name is either one of our settings under another
+name (`SETTINGS`), or something that this version always does in one way (`FIXED`): that is told by `GET`, and sending
+it back unchanged is no error, as many programs read all options, change one, and send all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from modules.faults import Fault, InvalidField, NotSupported, UnknownName
+from modules.generation.requests import NoiseOptions, SamplingOptions, TextOptions
+from modules.rest.errors import brief
+from modules.rest.services import CheckpointInfo
+from modules.settings.model import Settings
+from modules.settings.store import with_changes
+
+SETTINGS: dict[str, str] = {
+    "sd_model_checkpoint": "model.checkpoint",
+    "CLIP_stop_at_last_layers": "model.clip_skip",
+    "emphasis": "model.emphasis",
+    "comma_padding_backtrack": "model.comma_backtrack",
+    "pad_cond_uncond": "model.pad_negative",
+    "randn_source": "sampling.noise_source",
+    "eta_noise_seed_delta": "sampling.seed_delta",
+    "eta_ancestral": "sampling.eta_ancestral",
+    "s_churn": "sampling.s_churn",
+    "s_tmin": "sampling.s_tmin",
+    "s_tmax": "sampling.s_tmax",
+    "s_noise": "sampling.s_noise",
+    "s_min_uncond": "sampling.skip_negative_below",
+    "always_discard_next_to_last_sigma": "sampling.always_discard_next_to_last_sigma",
+    "sgm_noise_multiplier": "sampling.sgm_noise_multiplier",
+    "samples_save": "saving.save",
+    "return_grid": "saving.grids_in_answers",
+    "live_previews_enable": "previews.enabled",
+    "show_progress_every_n_steps": "previews.every_steps",
+}
+
+FIXED: dict[str, Any] = {
+    "samples_format": "png",
+    "grid_format": "png",
+    "grid_save": False,
+    "grid_background_color": "#ffffff",
+    "n_rows": -1,
+    "enable_pnginfo": True,
+    "save_txt": False,
+    "save_to_dirs": True,
+    "save_images_add_number": True,
+    "directories_filename_pattern": "[date]",
+    "add_model_name_to_info": True,
+    "add_model_hash_to_info": True,
+    "add_user_name_to_info": False,
+    "add_version_to_infotext": True,
+    "face_restoration": False,
+    "tiling": False,
+    "sd_vae": "Automatic",
+    "sd_unet": "Automatic",
+    "sd_checkpoints_limit": 1,
+    "sd_hypernetwork": "None",
+    "sdxl_clip_l_skip": False,
+    "enable_quantization": False,
+    "enable_batch_seeds": True,
+    "upcast_attn": False,
+    "s_min_uncond_all": False,
+    "token_merging_ratio": 0.0,
+    "token_merging_ratio_img2img": 0.0,
+    "token_merging_ratio_hr": 0.0,
+    "pad_cond_uncond_v0": False,
+    "batch_cond_uncond": True,
+    "fp8_storage": "Disable",
+    "eta_ddim": 0.0,
+    "ddim_discretize": "uniform",
+    "skip_early_cond": 0.0,
+    "use_old_emphasis_implementation": False,
+    "use_old_karras_scheduler_sigmas": False,
+    "no_dpmpp_sde_batch_determinism": False,
+    "use_old_scheduling": False,
+    "use_downcasted_alpha_bar": False,
+    "live_previews_image_format": "png",
+    "show_progressbar": True,
+    "localization": "None",
+}
+
+CHECKPOINT = "sd_model_checkpoint"
+CHECKPOINT_HASH = "sd_checkpoint_hash"
+IGNORED = {CHECKPOINT_HASH}
+"""Names that only tell something; a value that is sent back has no effect."""
+
+
+def read_options(settings: Settings, checkpoints: Sequence[CheckpointInfo]) -> dict[str, Any]:
+    """All options under the older UI's names."""
+    values = settings.model_dump()
+    options: dict[str, Any] = {}
+    for name, path in SETTINGS.items():
+        group, key = path.split(".")
+        options[name] = values[group][key]
+    chosen = find_checkpoint(options[CHECKPOINT], checkpoints) if options[CHECKPOINT] else None
+    if chosen is None and not options[CHECKPOINT] and checkpoints:
+        chosen = checkpoints[0]
+    if chosen is not None:
+        options[CHECKPOINT] = chosen.title
+    options[CHECKPOINT_HASH] = (chosen.sha256 if chosen else None) or ""
+    return {**options, **FIXED}
+
+
+def find_checkpoint(name: str, checkpoints: Sequence[CheckpointInfo]) -> CheckpointInfo | None:
+    """The checkpoint of that title, name, file name, hash or SHA-256."""
+    wanted = name.strip()
+
+    def names(found: CheckpointInfo) -> tuple[str | None, ...]:
+        return (found.title, found.name, found.path.name, found.hash, found.sha256)
+
+    exact = (found for found in checkpoints if wanted in names(found))
+    loose = (found for found in checkpoints if wanted.lower() in [(part or "").lower() for part in names(found)])
+    return next(exact, None) or next(loose, None)
+
+
+def to_changes(
+    options: Mapping[str, Any], settings: Settings, checkpoints: Callable[[], Sequence[CheckpointInfo]]
+) -> dict[str, Any]:
+    """What the options change in our settings, by dotted names; checked, so that it surely fits.
+
+    Raises: UnknownName: no such option or checkpoint; NotSupported: an option with a value that this version
+        doesn't have; InvalidField: a value that doesn't fit.
+    """
+    changes: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in SETTINGS:
+            change = {SETTINGS[name]: _checkpoint_title(value, checkpoints()) if name == CHECKPOINT else value}
+            _try(name, value, settings, change)
+            changes.update(change)
+        elif name in FIXED:
+            if value != FIXED[name]:
+                raise NotSupported(f"{name} can only be {brief(FIXED[name])} in this version.", name)
+        elif name not in IGNORED:
+            raise UnknownName(name, f"There is no option named {brief(name)} in this version.")
+    return changes
+
+
+def _checkpoint_title(value: Any, checkpoints: Sequence[CheckpointInfo]) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidField(CHECKPOINT, f"{CHECKPOINT} must be text, not {brief(value)}.")
+    found = find_checkpoint(value, checkpoints)
+    if found is None:
+        raise UnknownName(CHECKPOINT, f"There is no checkpoint named {brief(value)}.")
+    return found.title
+
+
+def _try(name: str, value: Any, settings: Settings, change: Mapping[str, Any]) -> None:
+    try:
+        after = with_changes(settings, change)
+        text_options(after), noise_options(after), sampling_options(after)
+    except Fault as fault:
+        reason = fault.message.split(": ", 1)[-1].removeprefix("Input ").rstrip(".")
+        reason = f"it {reason}" if reason.startswith("should") else reason
+        raise InvalidField(name, f"{name} can't be {brief(value)}: {reason}.") from None
+
+
+def text_options(settings: Settings) -> TextOptions:
+    """How the settings want prompts to be read."""
+    model = settings.model
+    return TextOptions(
+        clip_skip=model.clip_skip,
+        emphasis=model.emphasis,
+        comma_backtrack=model.comma_backtrack,
+        pad_negative=model.pad_negative,
+    )
+
+
+def noise_options(settings: Settings) -> NoiseOptions:
+    """Where the settings want noise to come from."""
+    return NoiseOptions(source=settings.sampling.noise_source, seed_delta=settings.sampling.seed_delta)
+
+
+def sampling_options(settings: Settings) -> SamplingOptions:
+    """The samplers' finer settings, without eta (it depends on the sampler)."""
+    sampling = settings.sampling
+    return SamplingOptions(
+        s_churn=sampling.s_churn,
+        s_tmin=sampling.s_tmin,
+        s_tmax=sampling.s_tmax,
+        s_noise=sampling.s_noise,
+        skip_negative_below=sampling.skip_negative_below,
+        discard_next_to_last_sigma=True if sampling.always_discard_next_to_last_sigma else None,
+        sgm_noise_multiplier=sampling.sgm_noise_multiplier,
+    )

@@ -1,0 +1,138 @@
+"""What the routes need: the services that `modules/app.py` builds, and the options of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from modules.generation.results import GeneratedImage
+from modules.jobs.events import EventHub
+from modules.jobs.pictures import PictureIndex
+from modules.jobs.progress import Progress
+from modules.jobs.queue import JobQueue
+from modules.settings.store import SettingsStore
+
+MEBIBYTE = 1024 * 1024
+Users = tuple[tuple[str, str], ...]
+"""Pairs of name and password."""
+
+
+class WorkerControl(Protocol):
+    """The part of the worker that listeners may touch."""
+
+    def interrupt(self) -> None:
+        """End the running job."""
+
+    def skip(self) -> None:
+        """Leave the running batch and go on with the job's next one."""
+
+    def progress(self) -> Progress | None:
+        """How far the running job is; None while there is none."""
+
+    def take_results(self, job_id: int) -> list[GeneratedImage]:
+        """The pictures of a job of origin "api"; they are forgotten then."""
+
+
+@dataclass(frozen=True)
+class SamplerInfo:
+    """A sampler as `GET /sdapi/v1/samplers` lists it."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SchedulerInfo:
+    """A sigma schedule as `GET /sdapi/v1/schedulers` lists it."""
+
+    name: str
+    label: str
+    aliases: tuple[str, ...] = ()
+    default_rho: float | None = None
+    need_inner_model: bool = False
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """A checkpoint file as `GET /sdapi/v1/sd-models` lists it.
+
+    Args:
+        title: the name with the hash, as menus show it; hash: first 10 digits of the SHA-256, where it is known.
+        config: the `.yaml` beside the file, if there is one.
+    """
+
+    title: str
+    name: str
+    hash: str | None
+    sha256: str | None
+    path: Path
+    config: str | None = None
+
+
+@dataclass(frozen=True)
+class RestServices:
+    """All that the routes use; nothing here is reached for in any other way.
+
+    Args:
+        version: the program's version, for infotexts and `/internal/sysinfo`.
+        shut_down: ends the program (asked for by `/sdapi/v1/server-stop`, where that is allowed).
+        cache: a folder for thumbnails; None keeps none.
+    """
+
+    queue: JobQueue
+    pictures: PictureIndex
+    events: EventHub
+    settings: SettingsStore
+    worker: WorkerControl
+    samplers: Callable[[], list[SamplerInfo]]
+    schedulers: Callable[[], list[SchedulerInfo]]
+    checkpoints: Callable[[], list[CheckpointInfo]]
+    refresh_checkpoints: Callable[[], None]
+    version: str
+    shut_down: Callable[[], None]
+    cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """How the server listens, and to whom.
+
+    Args:
+        listen: the server can be reached from other machines.
+        host_names: names besides localhost under which a browser may ask for a server that listens on localhost only.
+        api_auth: names and passwords for `/sdapi`; gradio_auth: for the rest. Beyond localhost, either stands in
+            for the other where that is empty.
+        cors_origins: other sites ("https://example.org") that may use the API from a browser; "*" is all of them.
+        cors_origins_regex: the same as a regular expression that must match the whole origin.
+        max_body: the largest request body, in bytes.
+        gradio_folders: folders whose files a page's request may name, besides Gradio's own for uploads.
+        allow_stop: `/sdapi/v1/server-stop` and `server-kill` end the program.
+        static_root: the folder with `style.css` and `javascript/`; None is the program's.
+        flags: the command line for `/sdapi/v1/cmd-flags`; no passwords.
+    """
+
+    listen: bool = False
+    port: int = 7860
+    host_names: tuple[str, ...] = ()
+    api_auth: Users = ()
+    gradio_auth: Users = ()
+    cors_origins: tuple[str, ...] = ()
+    cors_origins_regex: str | None = None
+    max_body: int = 64 * MEBIBYTE
+    gradio_folders: tuple[Path, ...] = ()
+    allow_stop: bool = False
+    static_root: Path | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def api_users(self) -> Users:
+        """Who may use `/sdapi`; empty: everyone."""
+        return self.api_auth or self.gradio_auth
+
+    @property
+    def page_users(self) -> Users:
+        """Who may use everything else; empty: everyone."""
+        return self.gradio_auth or (self.api_auth if self.listen else ())

@@ -1,0 +1,121 @@
+"""Sampling: from noise to a clean latent, with one of the samplers of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modules.sampling.catalogue import Sampler, Scheduler, effective_schedule
+from modules.sampling.denoiser import GuidedDenoiser
+from modules.sampling.kdiffusion import picture_noise, sampling
+from modules.sampling.noise import PictureNoise
+from modules.sampling.schedules import sigmas as make_sigmas
+
+
+class Stopped(Exception):
+    """Raised by the callback to end a sampling; `sample` then returns the latest denoised latents."""
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """The finer settings; see `generation.requests.SamplingOptions`. None: the sampler's own default."""
+
+    eta: float | None = None
+    s_churn: float = 0.0
+    s_tmin: float = 0.0
+    s_tmax: float = 0.0
+    s_noise: float = 1.0
+    discard_next_to_last_sigma: bool | None = None
+    sgm_noise_multiplier: bool = False
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Args: latents: `[B, 4, h, w]`, scaled; complete: False where the sampling was ended early."""
+
+    latents: Tensor
+    complete: bool
+
+
+StepCallback = Callable[[int, Tensor], None]
+"""Called after each step with the number of steps done and the denoised latents; may raise `Stopped`."""
+
+
+@torch.inference_mode()
+def sample(
+    denoiser: GuidedDenoiser,
+    noise: PictureNoise,
+    sampler: Sampler,
+    scheduler: Scheduler,
+    steps: int,
+    settings: SamplerSettings = SamplerSettings(),
+    on_step: StepCallback | None = None,
+) -> Sampled:
+    """Make latents from noise.
+
+    Args:
+        steps: how many steps; a sampler may call the denoiser more than once in each.
+    """
+    discard = settings.discard_next_to_last_sigma
+    schedule = effective_schedule(sampler, scheduler)
+    sigmas = make_sigmas(
+        schedule.name, steps, denoiser.sigmas, sampler.discard_next_to_last if discard is None else discard
+    )
+    first = noise.first()
+    sigmas = sigmas.to(first.device)
+    scale = (1 + sigmas[0] ** 2).sqrt() if settings.sgm_noise_multiplier else sigmas[0]
+    x = first * scale
+    latest = x
+
+    def callback(state: dict[str, Any]) -> None:
+        nonlocal latest
+        latest = state["denoised"]
+        if on_step is not None:
+            on_step(int(state["i"]) + 1, latest)
+
+    arguments = _arguments(sampler, settings, denoiser, x, sigmas, noise, steps)
+    function = getattr(sampling(), sampler.function)
+    try:
+        with picture_noise(noise.next):
+            return Sampled(function(denoiser, x, callback=callback, disable=True, **arguments), True)
+    except Stopped:
+        return Sampled(latest, False)
+
+
+def _arguments(
+    sampler: Sampler,
+    settings: SamplerSettings,
+    denoiser: GuidedDenoiser,
+    x: Tensor,
+    sigmas: Tensor,
+    noise: PictureNoise,
+    steps: int,
+) -> dict[str, Any]:
+    """The keyword arguments of the sampler's function."""
+    arguments: dict[str, Any] = dict(sampler.extra)
+    if sampler.sigma_range:
+        arguments |= {"sigma_min": denoiser.sigmas.minimum, "sigma_max": denoiser.sigmas.maximum}
+        if sampler.function == "sample_dpm_fast":
+            arguments["n"] = steps
+    else:
+        arguments["sigmas"] = sigmas
+    if "eta" in sampler.takes:
+        arguments["eta"] = 1.0 if settings.eta is None else settings.eta
+    if "s_noise" in sampler.takes:
+        arguments["s_noise"] = settings.s_noise
+    if "churn" in sampler.takes:
+        arguments |= {
+            "s_churn": settings.s_churn,
+            "s_tmin": settings.s_tmin,
+            "s_tmax": settings.s_tmax or float("inf"),
+        }
+    if sampler.brownian:
+        positive = sigmas[sigmas > 0]
+        seeds = [each.seed for each in noise.seeds]
+        tree = sampling().BrownianTreeNoiseSampler
+        arguments["noise_sampler"] = tree(x, positive.min(), positive.max(), seed=seeds)
+    return arguments

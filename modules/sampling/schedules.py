@@ -1,0 +1,126 @@
+"""Schedules of sigmas: how the noise falls over the steps. All are computed on the CPU in float32.
+
+Sources: Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models" (2022); "Align Your
+Steps" (2024) for KL Optimal; Lee et al., "Beta Sampling is All You Need" (2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from modules.sampling.catalogue import BETA_ALPHA, BETA_BETA
+from modules.sampling.kdiffusion import sampling
+
+
+class ModelSigmas:
+    """The sigmas that a model was trained with, and the way between sigmas and (fractional) timesteps.
+
+    Args: sigmas: rising, `[T]`.
+    """
+
+    def __init__(self, sigmas: Tensor) -> None:
+        self.sigmas = sigmas.float().cpu()
+        self.log_sigmas = self.sigmas.log()
+
+    @property
+    def minimum(self) -> float:
+        """The smallest sigma."""
+        return self.sigmas[0].item()
+
+    @property
+    def maximum(self) -> float:
+        """The largest sigma."""
+        return self.sigmas[-1].item()
+
+    def to_timestep(self, sigma: Tensor) -> Tensor:
+        """Fractional timesteps of sigmas `[N]`, by interpolation of their logarithms."""
+        logs = self.log_sigmas.to(sigma.device)
+        position = torch.searchsorted(logs, sigma.log(), right=True) - 1
+        low = position.clamp(0, len(logs) - 2)
+        share = (logs[low] - sigma.log()) / (logs[low] - logs[low + 1])
+        share = share.clamp(0, 1)
+        return (1 - share) * low + share * (low + 1)
+
+    def to_sigma(self, timestep: Tensor) -> Tensor:
+        """Sigmas of (fractional) timesteps `[N]`."""
+        logs = self.log_sigmas.to(timestep.device)
+        low, high = timestep.floor().long(), timestep.ceil().long()
+        share = timestep.frac()
+        return ((1 - share) * logs[low] + share * logs[high]).exp()
+
+
+def _with_zero(sigmas: Tensor) -> Tensor:
+    return torch.cat([sigmas, sigmas.new_zeros(1)])
+
+
+def _uniform(steps: int, model: ModelSigmas) -> Tensor:
+    return _with_zero(model.to_sigma(torch.linspace(len(model.sigmas) - 1, 0, steps)))
+
+
+def _karras(steps: int, model: ModelSigmas) -> Tensor:
+    return sampling().get_sigmas_karras(steps, model.minimum, model.maximum, rho=7.0)
+
+
+def _exponential(steps: int, model: ModelSigmas) -> Tensor:
+    return sampling().get_sigmas_exponential(steps, model.minimum, model.maximum)
+
+
+def _polyexponential(steps: int, model: ModelSigmas) -> Tensor:
+    return sampling().get_sigmas_polyexponential(steps, model.minimum, model.maximum, rho=1.0)
+
+
+def _sgm_uniform(steps: int, model: ModelSigmas) -> Tensor:
+    timesteps = torch.linspace(len(model.sigmas) - 1, 0, steps + 1)[:-1]
+    return _with_zero(model.to_sigma(timesteps))
+
+
+def _kl_optimal(steps: int, model: ModelSigmas) -> Tensor:
+    share = torch.arange(steps + 1) / steps
+    low, high = torch.tensor(model.minimum).atan(), torch.tensor(model.maximum).atan()
+    return (share * low + (1 - share) * high).tan()
+
+
+def _simple(steps: int, model: ModelSigmas) -> Tensor:
+    stride = len(model.sigmas) / steps
+    return _with_zero(torch.stack([model.sigmas[-(1 + int(i * stride))] for i in range(steps)]))
+
+
+def _ddim(steps: int, model: ModelSigmas) -> Tensor:
+    stride = max(len(model.sigmas) // steps, 1)
+    return _with_zero(model.sigmas[1::stride].flip(0))
+
+
+def _beta(steps: int, model: ModelSigmas) -> Tensor:
+    from scipy import stats
+
+    quantiles = 1 - torch.linspace(0, 1, steps, dtype=torch.float64)
+    shares = torch.from_numpy(stats.beta.ppf(quantiles.numpy(), BETA_ALPHA, BETA_BETA)).float()
+    return _with_zero(model.minimum + shares * (model.maximum - model.minimum))
+
+
+_FUNCTIONS: dict[str, Callable[[int, ModelSigmas], Tensor]] = {
+    "uniform": _uniform,
+    "karras": _karras,
+    "exponential": _exponential,
+    "polyexponential": _polyexponential,
+    "sgm_uniform": _sgm_uniform,
+    "kl_optimal": _kl_optimal,
+    "simple": _simple,
+    "normal": _uniform,
+    "ddim": _ddim,
+    "beta": _beta,
+}
+
+
+def sigmas(name: str, steps: int, model: ModelSigmas, discard_next_to_last: bool = False) -> Tensor:
+    """The schedule `name` (see `catalogue.SCHEDULERS`) for so many steps: falling, usually `[steps + 1]`.
+
+    Args: discard_next_to_last: make it for one step more and leave out the next-to-last sigma.
+    """
+    result = _FUNCTIONS[name](steps + discard_next_to_last, model)
+    if discard_next_to_last:
+        result = torch.cat([result[:-2], result[-1:]])
+    return result.float()

@@ -1,0 +1,3 @@
+"""The version of Easel."""
+
+VERSION = "0.1.0"
