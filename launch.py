@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Make Easel's environment, then start it.
 
-``python launch.py [arguments]`` makes ``.venv`` beside this file on the first run, installs everything that is
-pinned in ``requirements.txt`` into it, and hands over to ``webui.py`` with the same arguments. Small stamp
-files in ``.venv/easel`` remember what is there, so that every later start skips all of this.
+``python launch.py [arguments]`` makes ``.venv`` beside this file on the first run, installs what is pinned in
+``requirements.txt`` into it, and hands over to ``webui.py`` with the same arguments. Small stamp files in
+``.venv/easel`` remember what is there, so that every later start skips all of this.
 
 ``python launch.py test [pytest arguments]`` also installs ``requirements-test.txt`` and runs the tests.
 
@@ -26,10 +26,11 @@ import sys
 import time
 import urllib.parse
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Sequence, TextIO, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, TextIO, Tuple
 
 ROOT = Path(__file__).resolve().parent
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
+PYTHON = "{}.{}".format(*sys.version_info[:2])
 
 # k-diffusion declares a whole training stack as its dependencies; only k_diffusion.sampling is used here.
 # What sampling needs stands in requirements.txt.
@@ -39,11 +40,12 @@ WITHOUT_DEPENDENCIES = ["k-diffusion==0.1.1.post1"]
 TORCH_WHEELS = "https://download.pytorch.org/whl"
 CUDA_BUILD = "cu130"
 
-# Free disk space in GB: the environment itself and what pip unpacks on the way.
-DISK_NEEDED = {"cpu": 2.5, "cuda": 8.0, "libraries": 0.5}
+# Free disk space in GB: the environment and what pip unpacks on the way.
+DISK_NEEDED = {"cpu": 2.5, "cuda": 8.0}
 
+STEPS = ("venv", "torch", "libraries", "tests")
 SKIP_INSTALL = ("--skip-install", "--skip-prepare-environment")
-OWN_FLAGS = SKIP_INSTALL + ("--reinstall-torch", "--skip-python-version-check", "--no-autolaunch")
+OWN_FLAGS = (*SKIP_INSTALL, "--reinstall-torch", "--skip-python-version-check", "--no-autolaunch")
 NO_BROWSER = ("--autolaunch", "--no-autolaunch", "--nowebui", "--listen", "--server-name", "--share")
 
 USAGE = """\
@@ -56,7 +58,29 @@ python launch.py test [arguments]   install what is missing, then run the tests 
   --no-autolaunch                              do not open the browser (nor does EASEL_NO_BROWSER=1)
 
 Environment: COMMANDLINE_ARGS (more arguments), TORCH_INDEX_URL (where PyTorch's builds come from),
-TORCH_COMMAND (a whole command for PyTorch, "pip install torch==...")."""
+TORCH_COMMAND (a whole command for PyTorch, "pip install torch==...").
+"""
+
+# The first kind with a sign in pip's output is what went wrong.
+FAILURES = {
+    "disk": "No space left on device|not enough space|Errno 28",
+    "pip": "No module named '?pip",
+    "permission": "Permission denied|Access is denied|Errno 13|Read-only file system",
+    "network": "NewConnectionError|[Nn]ame ?[Rr]esolution|getaddrinfo failed|[Tt]imed out|Timeout|ProxyError"
+    "|Max retries exceeded|SSLError|CERTIFICATE_VERIFY_FAILED|IncompleteRead|Network is unreachable"
+    "|Connection (refused|reset|aborted|broken)",
+    "no build": "No matching distribution|Could not find a version|is not a supported wheel",
+}
+ADVICE = {
+    "disk": "The disk is full. Free some space (pip also unpacks in the folder TMPDIR), then start again.",
+    "pip": "pip is missing in .venv. Delete the folder .venv and start again.",
+    "permission": "Easel's folder cannot be written to. Put it where you may write, then start again.",
+    "network": "The package server cannot be reached. Check the network (and the proxy, if there is one), "
+    "then start again: what is installed already is kept.",
+    "no build": f"A package has no build for Python {PYTHON} on this machine ({platform.machine()}). Python "
+    "3.11 on a 64-bit system is the safest choice; TORCH_COMMAND or TORCH_INDEX_URL name another PyTorch.",
+    "other": "The lines above say why; the next start tries again.",
+}
 
 Run = Callable[[Sequence[str], Callable[[str], None]], int]
 Stamps = Dict[str, Dict[str, str]]
@@ -66,8 +90,18 @@ class Problem(Exception):
     """Something that the user can put right. Its text is the whole message."""
 
 
+class PipFailure(Problem):
+    """Installing ``what`` failed; ``kind`` (a key of ADVICE) is found in the ``lines`` that pip printed."""
+
+    def __init__(self, what: str, lines: Sequence[str], log: Path) -> None:
+        found = (kind for kind, signs in FAILURES.items() if re.search(signs, "\n".join(lines)))
+        self.kind = next(found, "other")
+        shown = "".join(f"      {line[:300]}\n" for line in lines[-6:])
+        super().__init__(f"{shown}\nInstalling {what} failed. {ADVICE[self.kind]}\nThe whole log: {log}")
+
+
 class Attempt(NamedTuple):
-    """One way to get PyTorch: pip's arguments, the build's size class, whether PyTorch's own host is asked."""
+    """One way to get PyTorch: pip's arguments, the kind of build, whether PyTorch's own host is asked."""
 
     arguments: List[str]
     build: str
@@ -81,10 +115,8 @@ def check_python(version: Tuple[int, ...]) -> None:
     """Raise Problem when Easel is not made for Python ``version``."""
     if not OLDEST_PYTHON <= tuple(version[:2]) <= NEWEST_PYTHON:
         raise Problem(
-            "Easel runs on Python {}.{} to {}.{}, and this is Python {}.{}. Install Python 3.11 and start again "
-            "with it, for example: python3.11 launch.py".format(
-                *(OLDEST_PYTHON + NEWEST_PYTHON + tuple(version[:2]))
-            )
+            "Easel runs on Python {}.{} to {}.{}, and this is Python {}.{}. Install Python 3.11 and start "
+            "again with it: python3.11 launch.py".format(*OLDEST_PYTHON, *NEWEST_PYTHON, *version[:2])
         )
 
 
@@ -92,31 +124,28 @@ def check_venv_module() -> None:
     """Raise Problem when this Python cannot make virtual environments (Debian splits that part off)."""
     if any(importlib.util.find_spec(name) is None for name in ("venv", "ensurepip")):
         raise Problem(
-            "This Python cannot make a virtual environment: its venv module is missing. On Debian and Ubuntu: "
-            "sudo apt install python3-venv (or python{}.{}-venv). Then start again.".format(*sys.version_info[:2])
+            "This Python cannot make a virtual environment: its venv module is missing. On Debian and "
+            f"Ubuntu, sudo apt install python3-venv (or python{PYTHON}-venv) brings it. Then start again."
         )
 
 
-def check_disk(folder: Path, gigabytes: float) -> None:
-    """Raise Problem when fewer than ``gigabytes`` (1e9 bytes) are free on the disk of ``folder``."""
+def check_disk(folder: Path, build: str) -> None:
+    """Raise Problem when the disk of ``folder`` has no room for an environment with this build of PyTorch."""
     free = shutil.disk_usage(str(folder)).free / 1e9
-    if free < gigabytes:
+    if free < DISK_NEEDED[build]:
         raise Problem(
-            f"Not enough disk space: the installation needs about {gigabytes:.1f} GB in {folder}, "
-            f"and {free:.1f} GB are free. Free some space, then start again."
+            f"Not enough disk space: the installation needs about {DISK_NEEDED[build]} GB in {folder}, and "
+            f"{free:.1f} GB are free. Free some space, then start again."
         )
 
 
 def has_nvidia(driver: Path = Path("/proc/driver/nvidia")) -> bool:
-    """Whether this machine has an NVIDIA card with a driver: its kernel module, or nvidia-smi naming a card."""
-    if driver.exists():
-        return True
+    """Whether this machine has an NVIDIA card with a driver: its kernel module, or nvidia-smi's answer."""
     program = shutil.which("nvidia-smi")
-    if program is None:
-        return False
+    if driver.exists() or program is None:
+        return driver.exists()
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        answer = subprocess.run([program, "-L"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20)
-        return answer.returncode == 0 and b"GPU" in answer.stdout
+        return b"GPU" in subprocess.check_output([program, "-L"], stderr=subprocess.DEVNULL, timeout=20)
     return False
 
 
@@ -127,7 +156,7 @@ def torch_choice(environ: Mapping[str, str]) -> Optional[str]:
     """What the environment says about PyTorch, in one line; None when it leaves the choice to us."""
     for name in ("TORCH_COMMAND", "TORCH_INDEX_URL"):
         if environ.get(name, "").strip():
-            return "{}={}".format(name, environ[name].strip())
+            return f"{name}={environ[name].strip()}"
     return None
 
 
@@ -136,7 +165,7 @@ def torch_attempts(pin: str, environ: Mapping[str, str], system: str, nvidia: bo
 
     On Linux the package index has the CUDA build (several GB), so a machine without a card looks for the CPU
     build first: in the sources that pip is configured with, then on PyTorch's own host. On Windows the index
-    has the CPU build and a card needs PyTorch's host. On macOS there is one build.
+    has the CPU build, and a card needs PyTorch's host. On macOS there is one build.
 
     Args:
         pin: the requirement, ``torch==2.13.0``.
@@ -148,20 +177,16 @@ def torch_attempts(pin: str, environ: Mapping[str, str], system: str, nvidia: bo
     if command:
         return [Attempt(pip_arguments(command), "cpu" if "cpu" in command else "cuda")]
     if index:
-        return [Attempt(["install", pin, "--index-url", index], "cpu" if "cpu" in index else "cuda", True)]
+        return [Attempt(["install", pin, "--index-url", index], "cpu" if "cpu" in index else "cuda")]
     if nvidia and system == "Windows":
         wheels = f"{TORCH_WHEELS}/{CUDA_BUILD}"
         return [Attempt(["install", f"{pin}+{CUDA_BUILD}", "--extra-index-url", wheels], "cuda", True)]
-    if nvidia:
-        return [Attempt(["install", pin], "cuda")]
-    if system != "Linux":
-        return [Attempt(["install", pin], "cpu")]
-    patience = ["--retries", "1", "--timeout", "15"]
-    return [
-        Attempt(["install", "--only-binary=:all:", pin + "+cpu"], "cpu"),
-        Attempt(["install", pin + "+cpu", "--extra-index-url", TORCH_WHEELS + "/cpu", *patience], "cpu", True),
-        Attempt(["install", pin], "cuda"),
-    ]
+    default = Attempt(["install", pin], "cuda" if system == "Linux" else "cpu")
+    if nvidia or system != "Linux":
+        return [default]
+    cpu = ["install", "--only-binary=:all:", f"{pin}+cpu"]
+    own_host = ["--extra-index-url", f"{TORCH_WHEELS}/cpu", "--retries", "1", "--timeout", "15"]
+    return [Attempt(cpu, "cpu"), Attempt(cpu + own_host, "cpu", True), default]
 
 
 def pip_arguments(command: str) -> List[str]:
@@ -190,14 +215,11 @@ def split_words(text: str) -> List[str]:
 def run_command(command: Sequence[str], on_line: Callable[[str], None]) -> int:
     """Run ``command``, give every line of its output to ``on_line``, and return its exit code."""
     environ = dict(os.environ, PIP_USER="0", PIP_DISABLE_PIP_VERSION_CHECK="1", PYTHONUNBUFFERED="1")
-    with subprocess.Popen(
-        list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env=environ, encoding="utf-8", errors="replace",
-    ) as process:  # fmt: skip
+    pipe, null, both = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
+    with subprocess.Popen(command, env=environ, stdin=null, stdout=pipe, stderr=both) as process:
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                on_line(line.rstrip())
+            for line in process.stdout or ():
+                on_line(line.decode("utf-8", "replace").rstrip())
         except BaseException:
             process.kill()
             raise
@@ -207,105 +229,60 @@ def run_command(command: Sequence[str], on_line: Callable[[str], None]) -> int:
 class Progress:
     """pip's output in short: one live line on a terminal, elsewhere one line for every large package."""
 
-    LOADING = re.compile(r"\s*(?:Downloading|Using cached|Processing)\s+(\S+?)(?:\s+\(([\d.]+ ([kMG]?)B)\))?$")
+    FILE = re.compile(r"\s*(?:Downloading|Using cached|Processing) (\S+\.(?:whl|gz|zip))(?: \((.*)\))?$")
     PERCENT = re.compile(r"Progress (\d+) of (\d+)$")
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to ``stream``, live if it is a terminal."""
-        self.stream, self.live, self.current = stream, stream.isatty(), ""
+        self.stream, self.live, self.file = stream, stream.isatty(), ""
 
     def feed(self, line: str) -> None:
         """Show what a line of pip's output means for someone who waits."""
-        loading, percent = self.LOADING.match(line), self.PERCENT.match(line)
-        if loading and not loading.group(1).endswith(".metadata"):
-            name = urllib.parse.unquote(re.split(r"[/\\]", loading.group(1))[-1])
-            self.current = " ".join(name.split("-")[:2]) + (f", {loading.group(2)}" if loading.group(2) else "")
-            self.show(self.current, large=loading.group(3) in ("M", "G") and len(loading.group(2)) > 6)
-        elif percent and int(percent.group(2)):
-            self.show(f"{self.current}: {100 * int(percent.group(1)) // int(percent.group(2))} %")
+        file, percent = self.FILE.match(line), self.PERCENT.match(line)
+        if file:
+            name = urllib.parse.unquote(re.split(r"[/\\]", file.group(1))[-1])
+            self.file = " ".join([*name.split("-")[:2], file.group(2) or ""]).strip()
+            self.show(self.file, large=re.search(r"\d\d\.\d MB|GB", self.file) is not None)
+        elif percent:
+            self.show(f"{self.file}: {100 * int(percent.group(1)) // max(1, int(percent.group(2)))} %")
         elif line.startswith("Collecting "):
             self.show(line.split()[1])
         elif line.startswith("Installing collected packages:"):
-            self.show(f"unpacking {line.count(',') + 1} packages", large=True)
+            self.show(f"unpacking {line.count(',') + 1} packages", large="," in line)
 
     def show(self, text: str, large: bool = False) -> None:
         """Replace the live line; without a terminal print ``text`` when it is worth a line (``large``)."""
         if self.live:
             width = shutil.get_terminal_size().columns - 1
-            self.stream.write("\r" + ("      " + text)[:width].ljust(width))
+            self.stream.write("\r" + ("      " + text if text else "")[:width].ljust(width) + "\r")
         elif large:
             self.stream.write(f"      {text}\n")
         self.stream.flush()
-
-    def close(self) -> None:
-        """Wipe the live line."""
-        if self.live:
-            self.stream.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
-            self.stream.flush()
-
-
-FAILURES = (
-    ("disk", ("No space left on device", "not enough space", "Errno 28")),
-    ("pip", ("No module named pip", "No module named 'pip")),
-    ("permission", ("Permission denied", "Access is denied", "Errno 13", "Read-only file system")),
-    ("network", ("NewConnectionError", "NameResolutionError", "name resolution", "getaddrinfo failed",
-                 "ConnectTimeout", "Read timed out", "ReadTimeout", "ProxyError", "Max retries exceeded", "SSLError",
-                 "CERTIFICATE_VERIFY_FAILED", "Connection refused", "ConnectionResetError",
-                 "Network is unreachable", "Connection aborted", "IncompleteRead")),
-    ("no build", ("No matching distribution found", "Could not find a version that satisfies",
-                  "is not a supported wheel")),
-)  # fmt: skip
-
-ADVICE = {
-    "disk": "The disk is full. Free some space (pip also unpacks in TMPDIR, if that is set), then start again.",
-    "pip": "pip is missing in .venv. Delete the folder .venv and start again.",
-    "permission": "Easel's folder cannot be written to. Put it where your user may write, then start again.",
-    "network": "The package server cannot be reached. Check the network (and the proxy, if there is one), then "
-    "start again: what is installed already is kept.",
-    "no build": "A package has no build for this Python ({python}) on this system ({system}). Python 3.11 on a "
-    "64-bit system is the safest choice; for another PyTorch set TORCH_COMMAND or TORCH_INDEX_URL.",
-    "other": "pip could not install it. The lines above say why; the next start tries again.",
-}
-
-
-class PipFailure(Exception):
-    """pip ended with an error: ``kind`` is a key of ADVICE, ``lines`` the last lines that it printed."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        """Find out from pip's ``lines`` what went wrong."""
-        text = "\n".join(lines)
-        found = [kind for kind, signs in FAILURES if any(sign in text for sign in signs)]
-        self.kind, self.lines = (found or ["other"])[0], [line for line in lines if line.strip()][-6:]
-        super().__init__(self.kind)
 
 
 # -- The environment ----------------------------------------------------------------------------------------
 
 
 class Environment:
-    """The folder ``.venv``: what is in it, what should be, and the way there."""
+    """The folder ``.venv``: what is in it, what should be, and the way there (``system``: "Windows", ...)."""
 
     def __init__(
-        self, root: Path = ROOT, environ: Optional[Mapping[str, str]] = None, system: str = "", run: Run = run_command
+        self,
+        root: Path = ROOT,
+        environ: Optional[Mapping[str, str]] = None,
+        system: str = "",
+        run: Run = run_command,
     ) -> None:
-        """Describe the environment of the Easel in ``root``; the rest is for tests (default: this machine)."""
-        self.root, self.run, self.system = root, run, system or platform.system()
+        self.root, self.folder, self.run = root, root / ".venv", run
         self.environ = os.environ if environ is None else environ
-        self.folder = root / ".venv"
-        self.python = self.folder.joinpath(*(["Scripts", "python.exe"] if self.windows else ["bin", "python"]))
+        self.system = system or platform.system()
+        self.python = self.folder / ("Scripts/python.exe" if self.system == "Windows" else "bin/python")
         self.log = self.folder / "install.log"
-        # There while pip changes installed files. Found at a start, it means that the last one was cut off there.
+        # There while pip changes installed files: found at a start, it means that the last one was cut off.
         self.unpacking = self.folder / "easel" / "unpacking"
-        self.pip_options: Optional[List[str]] = None
-
-    @property
-    def windows(self) -> bool:
-        """Whether paths and processes are those of Windows."""
-        return self.system == "Windows"
 
     def stamp(self, step: str) -> Path:
-        """The file that says that ``step`` (venv, torch, libraries, tests) is done, and with what."""
-        return self.folder / "easel" / (step + ".json")
+        """The file that says that ``step`` (one of STEPS) is done, and with what."""
+        return self.folder / "easel" / f"{step}.json"
 
     def done(self, step: str) -> Dict[str, str]:
         """What ``step`` was done with; empty when it was not, or not to its end."""
@@ -314,18 +291,27 @@ class Environment:
             return found if isinstance(found, dict) else {}
         return {}
 
+    def requirements(self, name: str = "requirements.txt") -> List[str]:
+        """The requirement lines of a file in Easel's folder, without comments and blanks."""
+        lines = (self.root / name).read_text(encoding="utf-8").splitlines()
+        return [line for line in (line.split("#")[0].strip() for line in lines) if line]
+
+    def torch_pin(self) -> str:
+        """The line of requirements.txt that pins PyTorch."""
+        return next(line for line in self.requirements() if line.startswith("torch=="))
+
     def wanted(self, tests: bool) -> Stamps:
         """The stamps of a complete environment, in the order of the steps."""
-        main, test = (read_bytes(self.root / name) for name in ("requirements.txt", "requirements-test.txt"))
-        libraries = main + "\n".join(WITHOUT_DEPENDENCIES).encode()
+        libraries = self.requirements() + WITHOUT_DEPENDENCIES
         choice = torch_choice(self.environ) or self.done("torch").get("choice", "default")
         stamps = {
-            "venv": {"python": "{}.{}".format(*sys.version_info[:2])},
+            "venv": {"python": PYTHON},
             "torch": {"pin": self.torch_pin(), "choice": choice},
-            "libraries": {"requirements": hashlib.sha256(libraries).hexdigest()},
+            "libraries": {"requirements": digest(libraries)},
         }
         if tests:
-            stamps["tests"] = {"requirements": hashlib.sha256(libraries + test).hexdigest()}
+            test_tools = self.requirements("requirements-test.txt")
+            stamps["tests"] = {"requirements": digest(libraries + test_tools)}
         return stamps
 
     def missing(self, tests: bool = False, reinstall_torch: bool = False) -> Stamps:
@@ -338,73 +324,65 @@ class Environment:
 
     def prepare(self, tests: bool = False, reinstall_torch: bool = False) -> None:
         """Do what is missing, step by step; raises Problem with the reason when that fails."""
-        steps = self.missing(tests, reinstall_torch)
-        started = time.monotonic()
+        steps, started = self.missing(tests, reinstall_torch), time.monotonic()
+        actions = (self.install_venv, self.install_torch, self.install_libraries, self.install_tests)
+        by_step = dict(zip(STEPS, actions))
         for number, (step, stamp) in enumerate(steps.items(), 1):
-            if number == 1:
-                print("Setting up Easel's environment; only a first start takes this long.", flush=True)
             with contextlib.suppress(FileNotFoundError):
                 self.stamp(step).unlink()
-            getattr(self, "install_" + step)(f"[{number}/{len(steps)}]")
+            by_step[step](f"[{number}/{len(steps)}]")
             self.stamp(step).parent.mkdir(exist_ok=True)
             self.stamp(step).write_text(json.dumps(stamp) + "\n", encoding="utf-8")
         if steps:
-            print(f"Done in {time.monotonic() - started:.0f} s.\n", flush=True)
-
-    def torch_pin(self) -> str:
-        """The line of requirements.txt that pins PyTorch."""
-        return next(line for line in requirements(self.root / "requirements.txt") if is_torch(line))
+            print(f"Installed in {time.monotonic() - started:.0f} s. Later starts skip this.\n", flush=True)
 
     def install_venv(self, number: str) -> None:
         """Make an empty ``.venv`` in the place of whatever is there."""
         check_venv_module()
-        check_disk(self.root, DISK_NEEDED["cpu"])
-        print("{} Making .venv with Python {}.{} ...".format(number, *sys.version_info[:2]), flush=True)
-        lines: List[str] = []
+        check_disk(self.root, "cpu")
+        print(f"{number} Making .venv with Python {PYTHON} ...", flush=True)
         base = getattr(sys, "_base_executable", None) or sys.executable
+        lines = []  # type: List[str]
         if self.run([base, "-m", "venv", "--clear", str(self.folder)], lines.append):
-            shown = "\n".join("      " + line for line in lines[-6:])
-            raise Problem(f"{shown}\n\nThe virtual environment {self.folder} could not be made.")
+            shown = "".join(f"      {line}\n" for line in lines[-6:])
+            raise Problem(f"{shown}\nThe virtual environment {self.folder} could not be made.")
 
     def install_torch(self, number: str) -> None:
         """Install PyTorch in the build that fits the machine."""
         attempts = torch_attempts(self.torch_pin(), self.environ, self.system, has_nvidia())
-        check_disk(self.root, DISK_NEEDED[attempts[0].build])
-        pin = self.torch_pin().replace("torch==", "PyTorch ")
-        kind = "" if torch_choice(self.environ) else f" ({attempts[0].build.upper()} build)"
-        print(f"{number} Installing {pin}{kind} ...", flush=True)
-        self.pip(["uninstall", "-y", "torch"])
-        for attempt, after in zip(attempts, [*attempts[1:], None]):
+        check_disk(self.root, attempts[0].build)
+        build = torch_choice(self.environ) or f"{attempts[0].build.upper()} build"
+        print(f"{number} Installing PyTorch ({build}) ...", flush=True)
+        self.pip("PyTorch", ["uninstall", "-y", "torch"])
+        for number_tried, attempt in enumerate(attempts, 1):
             try:
-                return self.pip(attempt.arguments)
+                return self.pip("PyTorch", attempt.arguments)
             except PipFailure as failure:
-                if after is None or not (failure.kind == "no build" or failure.kind == "network" and attempt.own_host):
-                    self.explain("PyTorch", failure)
-                if after.build != attempt.build:
-                    print("      The CPU build is not to be found; taking the much larger default build.", flush=True)
-                    check_disk(self.root, DISK_NEEDED[after.build])
+                elsewhere = failure.kind == "no build" or (failure.kind == "network" and attempt.own_host)
+                if number_tried == len(attempts) or not elsewhere:
+                    raise
+            if attempts[number_tried].build != attempt.build:
+                print("      No CPU build is to be had; taking the larger default build.", flush=True)
+                check_disk(self.root, attempts[number_tried].build)
 
     def install_libraries(self, number: str) -> None:
-        """Install what requirements.txt lists, but for PyTorch, which is there in the build that was chosen."""
-        lines = [line for line in requirements(self.root / "requirements.txt") if not is_torch(line)]
-        check_disk(self.root, DISK_NEEDED["libraries"])
-        print(f"{number} Installing {len(lines) + len(WITHOUT_DEPENDENCIES)} libraries and what they need ...", flush=True)
-        self.pip_or_explain("the libraries", ["install", *lines])
-        self.pip_or_explain("k-diffusion", ["install", "--no-deps", *WITHOUT_DEPENDENCIES])
+        """Install what requirements.txt lists, but for PyTorch, which is there in the build chosen."""
+        lines = [line for line in self.requirements() if line != self.torch_pin()]
+        print(f"{number} Installing the libraries ...", flush=True)
+        self.pip("the libraries", ["install", *lines])
+        self.pip("k-diffusion", ["install", "--no-deps", *WITHOUT_DEPENDENCIES])
 
     def install_tests(self, number: str) -> None:
         """Install what the tests need on top."""
-        check_disk(self.root, DISK_NEEDED["libraries"])
         print(f"{number} Installing the test tools ...", flush=True)
-        self.pip_or_explain("the test tools", ["install", *requirements(self.root / "requirements-test.txt")])
+        self.pip("the test tools", ["install", *self.requirements("requirements-test.txt")])
 
-    def pip(self, arguments: Sequence[str]) -> None:
+    def pip(self, what: str, arguments: Sequence[str]) -> None:
         """Run pip in the environment, its output in install.log; raises PipFailure."""
-        if self.pip_options is None:
-            self.pip_options = self.find_pip_options()
-        options = self.pip_options if arguments[0] == "install" else []
+        options = self.pip_options() if arguments[0] == "install" else []
         command = [str(self.python), "-m", "pip", arguments[0], *options, *arguments[1:]]
-        progress, lines = Progress(sys.stdout), []  # type: Tuple[Progress, List[str]]
+        progress = Progress(sys.stdout)
+        lines = []  # type: List[str]
         with self.log.open("a", encoding="utf-8") as log:
             log.write("\n> pip {}\n".format(" ".join(arguments)))
 
@@ -412,57 +390,32 @@ class Environment:
                 if line.startswith(("Installing collected packages", "Found existing installation")):
                     self.unpacking.parent.mkdir(exist_ok=True)
                     self.unpacking.touch()
-                if not line.startswith("Progress "):
+                if line and not line.startswith("Progress "):
                     log.write(line + "\n")
                     lines.append(line)
                 progress.feed(line)
 
             code = self.run(command, on_line)
-            progress.close()
-        if self.unpacking.exists():
+            progress.show("")
+        with contextlib.suppress(FileNotFoundError):
             self.unpacking.unlink()
         if code:
-            raise PipFailure(lines)
+            raise PipFailure(what, lines, self.log)
 
-    def find_pip_options(self) -> List[str]:
+    def pip_options(self) -> List[str]:
         """Options for every ``pip install``; raises Problem when there is no working pip."""
-        lines: List[str] = []
+        lines = []  # type: List[str]
         code = self.run([str(self.python), "-m", "pip", "--version"], lines.append)
         version = re.match(r"pip (\d+)\.(\d+)", lines[0] if lines else "")
         if code or version is None:
             raise Problem(ADVICE["pip"])
-        modern = (int(version.group(1)), int(version.group(2))) >= (24, 1)
-        return ["--no-input", "--progress-bar", "raw" if modern else "off"]
-
-    def pip_or_explain(self, what: str, arguments: Sequence[str]) -> None:
-        """Run pip; raises Problem, in words for the user, when that fails."""
-        try:
-            self.pip(arguments)
-        except PipFailure as failure:
-            self.explain(what, failure)
-
-    def explain(self, what: str, failure: PipFailure) -> NoReturn:
-        """Raise Problem: pip's last lines, what they mean, what to do, and where the whole log is."""
-        shown = "\n".join("      " + line[:300] for line in failure.lines)
-        system = f"{self.system} {platform.machine()}"
-        advice = ADVICE[failure.kind].format(python="{}.{}".format(*sys.version_info[:2]), system=system)
-        raise Problem(f"{shown}\n\nInstalling {what} failed. {advice}\nThe whole log: {self.log}")
+        shows_percent = (int(version.group(1)), int(version.group(2))) >= (24, 1)
+        return ["--no-input", "--progress-bar", "raw" if shows_percent else "off"]
 
 
-def requirements(path: Path) -> List[str]:
-    """The requirement lines of a file, without comments and blanks."""
-    lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line]
-
-
-def is_torch(requirement: str) -> bool:
-    """Whether a requirement line is PyTorch's own."""
-    return re.match(r"torch\s*==", requirement) is not None
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes with Unix line ends, so that a checkout on Windows has the same hash."""
-    return path.read_bytes().replace(b"\r\n", b"\n")
+def digest(lines: Sequence[str]) -> str:
+    """A hash of requirement lines; comments and line ends do not change it."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 # -- Starting -----------------------------------------------------------------------------------------------
@@ -481,13 +434,11 @@ def opens_browser(arguments: Sequence[str], environ: Mapping[str, str], system: 
     return system != "Linux" or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
-def hand_over(python: Path, arguments: Sequence[str], environ: Mapping[str, str], windows: bool) -> int:
-    """Become ``python arguments``; on Windows, run it and return its exit code (exec would detach it there)."""
-    command = [str(python), *arguments]
+def hand_over(command: Sequence[str], environ: Mapping[str, str], system: str) -> int:
+    """Become ``command``; on Windows, where that would detach it, run it and return its exit code."""
     sys.stdout.flush()
-    sys.stderr.flush()
-    if not windows:
-        os.execve(command[0], command, dict(environ))
+    if system != "Windows":
+        os.execve(command[0], list(command), dict(environ))
     process = subprocess.Popen(command, env=dict(environ))
     while True:
         # Ctrl+C reaches both processes; the other one decides what it means.
@@ -501,27 +452,27 @@ def launch(arguments: Sequence[str], environment: Environment) -> int:
     testing = list(arguments[:1]) == ["test"]
     words = list(arguments[1:] if testing else arguments)
     if not testing:
-        # Used up here, so that webui.py does not see them twice.
+        # Taken out of the environment, so that webui.py does not see them twice.
         words += split_words(environ.pop("COMMANDLINE_ARGS", ""))
     if "-h" in words or "--help" in words:
         print(USAGE, flush=True)
         if environment.missing(testing):
             return 0
     if "--skip-python-version-check" not in words:
-        check_python(sys.version_info)
+        check_python(sys.version_info[:2])
     python = environment.python
     if not any(flag in words for flag in SKIP_INSTALL):
         environment.prepare(testing, "--reinstall-torch" in words)
     elif not python.exists():
         python = Path(sys.executable)
     if testing:
-        command = ["-m", "pytest", "--rootdir", str(environment.root), *(w for w in words if w not in OWN_FLAGS)]
         os.chdir(str(environment.root))
+        command = ["-m", "pytest", *(word for word in words if word not in OWN_FLAGS)]
     else:
         browser = ["--autolaunch"] if opens_browser(words, environ, environment.system) else []
         words = [word for word in words if word != "--no-autolaunch"]
         command = [str(environment.root / "webui.py"), *words, *browser]
-    return hand_over(python, command, environ, environment.windows)
+    return hand_over([str(python), *command], environ, environment.system)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -529,14 +480,14 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return launch(arguments, Environment())
     except KeyboardInterrupt:
-        print("\nStopped. The next start goes on from here.", file=sys.stderr)
-        return 130
+        message = "Stopped. The next start goes on from here."
     except Problem as problem:
         message = str(problem)
     except OSError as error:
-        kinds = {errno.ENOSPC: "disk", errno.EACCES: "permission", errno.EPERM: "permission", errno.EROFS: "permission"}
-        message = f"{error}\n\n" + ADVICE.get(kinds.get(error.errno or 0, ""), "This file could not be used.")
-    print("\n" + message, file=sys.stderr)
+        kinds = {errno.ENOSPC: "disk", errno.EACCES: "permission", errno.EROFS: "permission"}
+        advice = ADVICE.get(kinds.get(error.errno or 0, ""), "Easel cannot start like this.")
+        message = f"{error}. {advice}"
+    print(f"\n{message}", file=sys.stderr)
     return 1
 
 

@@ -51,8 +51,9 @@ class Folders:
         return self.data / "cache"
 
     def checkpoint_folders(self) -> tuple[Path, ...]:
-        """All folders with checkpoints, the usual one first."""
-        return (self.models / "Stable-diffusion", *self.checkpoints)
+        """All folders with checkpoints, the usual one first, that of the starter model last."""
+        folders = (self.models / "Stable-diffusion", *self.checkpoints, PROGRAM / "models" / "Stable-diffusion")
+        return tuple(dict.fromkeys(folders))
 
 
 def inside(folder: Path, name: str, field: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -34,7 +34,10 @@ class Engine(Protocol):
 
 
 class Worker:
-    """A thread that runs the queue's jobs on the engine, saves their pictures, and tells the listeners."""
+    """A thread that runs the queue's jobs on the engine, saves their pictures, and tells the listeners.
+
+    Args: warm_up: done first, while nobody waits, such as loading the model.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Worker:
         events: EventHub,
         settings: SettingsStore,
         bar: TerminalBar | None = None,
+        warm_up: Callable[[], None] | None = None,
     ) -> None:
         self._queue = queue
         self._pictures = pictures
@@ -51,6 +55,7 @@ class Worker:
         self._events = events
         self._settings = settings
         self._bar = bar
+        self._warm_up = warm_up
         self._monitor: JobMonitor | None = None
         self._ending = threading.Event()
         self._results: OrderedDict[int, list[GeneratedImage]] = OrderedDict()
@@ -88,6 +93,13 @@ class Worker:
         return self._results.pop(job_id, [])
 
     def _loop(self) -> None:
+        if self._warm_up is not None:
+            try:
+                self._warm_up()
+            except Fault as fault:
+                log.warning("%s", fault)
+            except Exception:
+                log.exception("Loading the model ahead of the first job failed")
         while not self._ending.is_set():
             job = self._queue.take(timeout=0.5)
             if job is not None:

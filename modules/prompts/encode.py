@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from modules.models.text_encoder import TextEncoder
+from modules.models.text_encoder import InjectedVectors, TextEncoder
 from modules.models.tokenizer import tokenize
-from modules.prompts.chunks import Chunk, TokenVocabulary, chunk_prompt
+from modules.prompts.chunks import Chunk, EmbeddingRef, TokenVocabulary, chunk_prompt
 from modules.prompts.emphasis import Span, parse_emphasis
 
 CACHE_SIZE = 64
@@ -25,16 +27,35 @@ class EncodingSettings:
     comma_backtrack: int = 20
 
 
+class EmbeddingSource(Protocol):
+    """Words with vectors of their own; see `networks.embeddings`."""
+
+    def find(self, ids: Sequence[int], position: int) -> tuple[EmbeddingRef, int] | None:
+        """The embedding named at a position of the token ids, and how many tokens its name has."""
+
+    def vectors(self, name: str) -> Tensor:
+        """The vectors of an embedding, `[n, width]`."""
+
+
 class PromptEncoder:
     """Encodes the texts of a schedule for one model, and remembers the latest results.
 
-    Args: vocabulary: the special tokens of the model's text encoder.
+    Args:
+        vocabulary: the special tokens of the model's text encoder.
+        embeddings: words with vectors of their own, or None.
     """
 
-    def __init__(self, encoder: TextEncoder, vocabulary: TokenVocabulary, device: torch.device) -> None:
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        vocabulary: TokenVocabulary,
+        device: torch.device,
+        embeddings: EmbeddingSource | None = None,
+    ) -> None:
         self._encoder = encoder
         self._vocabulary = vocabulary
         self._device = device
+        self._embeddings = embeddings
         self._cache: OrderedDict[tuple[tuple[str, ...], EncodingSettings], list[Tensor]] = OrderedDict()
 
     @torch.inference_mode()
@@ -68,8 +89,21 @@ class PromptEncoder:
     def _chunks(self, text: str, settings: EncodingSettings) -> list[Chunk]:
         spans = [Span(text, 1.0)] if settings.emphasis == "None" else parse_emphasis(text)
         return chunk_prompt(
-            spans, tokenize, vocabulary=self._vocabulary, comma_backtrack=settings.comma_backtrack
+            spans,
+            tokenize,
+            vocabulary=self._vocabulary,
+            find_embedding=self._embeddings.find if self._embeddings else None,
+            comma_backtrack=settings.comma_backtrack,
         )
+
+    def _injected(self, chunks: list[Chunk]) -> list[InjectedVectors]:
+        if self._embeddings is None:
+            return []
+        return [
+            InjectedVectors(row, position, self._embeddings.vectors(ref.name)[: ref.vectors])
+            for row, chunk in enumerate(chunks)
+            for position, ref in chunk.vectors
+        ]
 
     def _encode_column(self, chunks: list[Chunk], rows: Tensor, settings: EncodingSettings) -> Tensor:
         """The chunks with one number of all different texts, `[texts, 77, width]`, in float32.
@@ -77,7 +111,7 @@ class PromptEncoder:
         Args: rows: which text stands at each place of the schedule; repeated ones count in the mean as often.
         """
         ids = torch.tensor([chunk.ids for chunk in chunks], device=self._device)
-        hidden = self._encoder(ids, layer=settings.clip_skip).hidden.float()
+        hidden = self._encoder(ids, self._injected(chunks), layer=settings.clip_skip).hidden.float()
         weights = torch.tensor([chunk.weights for chunk in chunks], device=self._device)
         if settings.emphasis in ("None", "Ignore") or bool((weights == 1).all()):
             return hidden

@@ -21,8 +21,8 @@ MAX_DEPTH = 32
 def read_json(body: bytes) -> Any:
     """The value that a body holds, without anything that JSON or a file can't hold.
 
-    Raises: RestFault: it isn't JSON; InvalidField: a number that is not finite or too large, half a character, or
-        more than 32 levels of brackets.
+    Raises: RestFault: it isn't JSON; InvalidField: a number that is not finite or too large, half a
+        character, or more than 32 levels of brackets.
     """
     try:
         value = json.loads(body)
@@ -88,7 +88,7 @@ class CheckedRoute(APIRoute):
 def _check_content_type(value: str) -> None:
     kind = value.split(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):
-        raise RestFault(415, f"Send the request as JSON, with the header Content-Type: application/json, not {kind}.")
+        raise RestFault(415, f"Send the request with the header Content-Type: application/json, not {kind}.")
 
 
 def _no_bool(value: object) -> object:
@@ -102,7 +102,7 @@ Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 
 
 class TextToImageBody(BaseModel):
-    """The fields of `POST /sdapi/v1/txt2img` with the API's defaults; null takes the default, others are ignored."""
+    """The fields of `POST /sdapi/v1/txt2img` with their defaults; null takes the default."""
 
     model_config = ConfigDict(extra="ignore")
 

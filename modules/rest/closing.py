@@ -1,4 +1,4 @@
-"""Tells open streams and waiting requests that the server is going away, so that Ctrl+C isn't held up by them."""
+"""Tells open streams and waiting requests that the server is going away, so that it isn't held up by them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Closing:
 
 
 async def first_of(*awaitables: Awaitable[object], timeout: float | None = None) -> int | None:
-    """Which of them ended first, by its place; the others are cancelled. None when the time (seconds) was up."""
+    """Which of them ended first, by its place; the others are cancelled. None after `timeout` seconds."""
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         done, _ = await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Every error as JSON: `{"error", "detail", "body", "errors", "field"}`, one sentence, and the right status."""
+"""Every error as JSON: `{"error", "detail", "body", "errors", "field"}`, one sentence, a fitting status."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ class SafeJSONResponse(JSONResponse):
         try:
             return super().render(content)
         except ValueError:
-            text = json.dumps(_without_nan(content), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+            text = json.dumps(
+                _without_nan(content), ensure_ascii=True, allow_nan=False, separators=(",", ":")
+            )
             return text.encode("ascii")
 
 
@@ -109,8 +111,12 @@ def validation_fault(errors: Sequence[Any]) -> InvalidField:
     if kind == "missing":
         return InvalidField(name, f"{name} is missing.")
     expected = _EXPECTED.get(kind.split("_")[0])
-    if expected is None or not kind.endswith(("_type", "_parsing", "_from_float", "_number", "_attributes_type")):
-        return InvalidField(name, f"{name} can't be {brief(first.get('input'))}: {_plain(str(first['msg']))}.")
+    if expected is None or not kind.endswith(
+        ("_type", "_parsing", "_from_float", "_number", "_attributes_type")
+    ):
+        return InvalidField(
+            name, f"{name} can't be {brief(first.get('input'))}: {_plain(str(first['msg']))}."
+        )
     return InvalidField(name, f"{name} must be {expected}, not {brief(first.get('input'))}.")
 
 

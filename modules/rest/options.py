@@ -1,12 +1,14 @@
 """The older UI's option names, and what they are here: one table.
 
-`GET` and `POST /sdapi/v1/options` and `override_settings` use it. A name is either one of our settings under another
-name (`SETTINGS`), or something that this version always does in one way (`FIXED`): that is told by `GET`, and sending
-it back unchanged is no error, as many programs read all options, change one, and send all of them.
+`GET` and `POST /sdapi/v1/options` and `override_settings` use it. A name is either one of our settings under
+another name (`SETTINGS`), or something that this version always does in one way (`FIXED`): that is told by
+`GET`, and sending it back unchanged is no error, as many programs read all options, change one, and send all
+of them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -107,15 +109,21 @@ def read_options(settings: Settings, checkpoints: Sequence[CheckpointInfo]) -> d
 
 
 def find_checkpoint(name: str, checkpoints: Sequence[CheckpointInfo]) -> CheckpointInfo | None:
-    """The checkpoint of that title, name, file name, hash or SHA-256."""
+    """The checkpoint of that title (with or without its hash), name, file name, hash or SHA-256."""
     wanted = name.strip()
+    bare = re.sub(r"\s*\[[0-9a-f]+\]$", "", wanted).lower()
+    for found in checkpoints:
+        if wanted in (found.title, found.name, filename_of(found), found.hash, found.sha256):
+            return found
+    for found in checkpoints:
+        if bare in (found.name.lower(), filename_of(found).lower(), found.path.name.lower()):
+            return found
+    return None
 
-    def names(found: CheckpointInfo) -> tuple[str | None, ...]:
-        return (found.title, found.name, found.path.name, found.hash, found.sha256)
 
-    exact = (found for found in checkpoints if wanted in names(found))
-    loose = (found for found in checkpoints if wanted.lower() in [(part or "").lower() for part in names(found)])
-    return next(exact, None) or next(loose, None)
+def filename_of(checkpoint: CheckpointInfo) -> str:
+    """The name with its suffix; unlike the title it stays the same when the hash becomes known."""
+    return checkpoint.name + checkpoint.path.suffix
 
 
 def to_changes(
@@ -129,7 +137,8 @@ def to_changes(
     changes: dict[str, Any] = {}
     for name, value in options.items():
         if name in SETTINGS:
-            change = {SETTINGS[name]: _checkpoint_title(value, checkpoints()) if name == CHECKPOINT else value}
+            ours = _checkpoint(value, checkpoints()) if name == CHECKPOINT else value
+            change = {SETTINGS[name]: ours}
             _try(name, value, settings, change)
             changes.update(change)
         elif name in FIXED:
@@ -140,7 +149,7 @@ def to_changes(
     return changes
 
 
-def _checkpoint_title(value: Any, checkpoints: Sequence[CheckpointInfo]) -> str | None:
+def _checkpoint(value: Any, checkpoints: Sequence[CheckpointInfo]) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
@@ -148,7 +157,7 @@ def _checkpoint_title(value: Any, checkpoints: Sequence[CheckpointInfo]) -> str 
     found = find_checkpoint(value, checkpoints)
     if found is None:
         raise UnknownName(CHECKPOINT, f"There is no checkpoint named {brief(value)}.")
-    return found.title
+    return filename_of(found)
 
 
 def _try(name: str, value: Any, settings: Settings, change: Mapping[str, Any]) -> None:

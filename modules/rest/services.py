@@ -60,7 +60,8 @@ class CheckpointInfo:
     """A checkpoint file as `GET /sdapi/v1/sd-models` lists it.
 
     Args:
-        title: the name with the hash, as menus show it; hash: first 10 digits of the SHA-256, where it is known.
+        title: the name with the hash, as menus show it; hash: first 10 digits of the SHA-256, where it is
+            known.
         config: the `.yaml` beside the file, if there is one.
     """
 
@@ -102,10 +103,12 @@ class ServerOptions:
 
     Args:
         listen: the server can be reached from other machines.
-        host_names: names besides localhost under which a browser may ask for a server that listens on localhost only.
-        api_auth: names and passwords for `/sdapi`; gradio_auth: for the rest. Beyond localhost, either stands in
-            for the other where that is empty.
-        cors_origins: other sites ("https://example.org") that may use the API from a browser; "*" is all of them.
+        host_names: names besides localhost under which a browser may ask for a server that listens on
+            localhost only.
+        api_auth: names and passwords for `/sdapi`; gradio_auth: for the rest. Beyond localhost, either stands
+            in for the other where that is empty.
+        cors_origins: other sites ("https://example.org") that may use the API from a browser; "*" is all of
+            them.
         cors_origins_regex: the same as a regular expression that must match the whole origin.
         max_body: the largest request body, in bytes.
         gradio_folders: folders whose files a page's request may name, besides Gradio's own for uploads.

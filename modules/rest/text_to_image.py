@@ -92,7 +92,7 @@ def _sampling(body: TextToImageBody, settings: Settings, sampler: str) -> Sampli
         "s_noise": body.s_noise,
         "skip_negative_below": body.s_min_uncond,
     }
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return replace(sampling_options(settings), eta=eta, **changes)
 
 
@@ -149,7 +149,9 @@ def info_of(job: Job, pictures: list[GeneratedImage], grid: bool, services: Rest
 
 
 def _extra_parameters(infotexts: list[str]) -> dict[str, str]:
-    found = re.search(r"(?:^|, )Schedule type: ([^,]+)", infotexts[0].rsplit("\n", 1)[-1]) if infotexts else None
+    found = (
+        re.search(r"(?:^|, )Schedule type: ([^,]+)", infotexts[0].rsplit("\n", 1)[-1]) if infotexts else None
+    )
     return {"Schedule type": found[1]} if found else {}
 
 
@@ -237,4 +239,3 @@ def _withdraw(services: RestServices, job: Job) -> None:
     progress = services.worker.progress()
     if not job.request.save and progress is not None and progress.job == job.id:
         services.worker.interrupt()
-

@@ -1,0 +1,197 @@
+"""The composition root: builds every service once, and hands each what it needs.
+
+Nothing here imports torch or Gradio; they come with the first job and the page.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modules import compute
+from modules.faults import UnknownName
+from modules.folders import Folders
+from modules.generation.engine import Engine, check
+from modules.generation.requests import Request
+from modules.jobs.database import Database
+from modules.jobs.events import EventHub
+from modules.jobs.pictures import PictureIndex
+from modules.jobs.queue import JobQueue
+from modules.jobs.terminal import TerminalBar
+from modules.jobs.worker import Worker
+from modules.models.catalogue import Checkpoint, CheckpointCatalogue
+from modules.models.store import ModelStore
+from modules.plugins.manager import PluginManager
+from modules.sampling.catalogue import SAMPLERS, SCHEDULERS
+from modules.settings.store import SettingsStore
+from modules.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modules.pages.services import CheckpointChoice, PageServices
+    from modules.rest.services import CheckpointInfo, RestServices, SamplerInfo, SchedulerInfo
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Application:
+    """All services of one running Easel. Make it with `build`."""
+
+    folders: Folders
+    settings: SettingsStore
+    database: Database
+    events: EventHub
+    checkpoints: CheckpointCatalogue
+    models: ModelStore
+    queue: JobQueue
+    pictures: PictureIndex
+    worker: Worker
+    plugins: PluginManager
+
+    def start(self) -> None:
+        """Take up what a crash has left, and begin to work."""
+        self.pictures.recover()
+        self.queue.recover()
+        self.worker.start()
+
+    def close(self) -> None:
+        """End the running job within a step (it goes on at the next start), and close the files."""
+        self.worker.close()
+        self.database.close()
+
+    def rest_services(self, shut_down: Callable[[], None]) -> RestServices:
+        """What the routes need."""
+        from modules.rest.services import RestServices
+
+        return RestServices(
+            queue=self.queue,
+            pictures=self.pictures,
+            events=self.events,
+            settings=self.settings,
+            worker=self.worker,
+            samplers=_sampler_infos,
+            schedulers=_scheduler_infos,
+            checkpoints=lambda: [_checkpoint_info(c) for c in self.checkpoints.list()],
+            refresh_checkpoints=self.checkpoints.refresh,
+            version=f"Easel {VERSION}",
+            shut_down=shut_down,
+            cache=self.folders.cache,
+        )
+
+    def page_services(self) -> PageServices:
+        """What the page needs."""
+        from modules.pages.services import PageServices
+
+        return PageServices(
+            queue=self.queue,
+            settings=self.settings,
+            samplers=lambda: [sampler.name for sampler in SAMPLERS],
+            schedulers=lambda: [scheduler.label for scheduler in SCHEDULERS],
+            checkpoints=lambda: [_checkpoint_choice(c) for c in self.checkpoints.list()],
+            refresh_checkpoints=self.checkpoints.refresh,
+            extension_tabs=self.plugins.tabs,
+        )
+
+
+def build(
+    folders: Folders, checkpoint_files: tuple[Path, ...] = (), *, warm_up: bool = True
+) -> Application:
+    """Build all services.
+
+    Args:
+        checkpoint_files: single files added to the list (`--ckpt`); the first becomes the one in use.
+        warm_up: load the model right after the start, and not with the first job.
+    """
+    settings = SettingsStore(folders.settings)
+    events = EventHub()
+    database = Database(folders.database)
+    catalogue = CheckpointCatalogue(
+        folders.checkpoint_folders(), folders.cache / "hashes.json", checkpoint_files
+    )
+    models = ModelStore(catalogue, compute.choose)
+    if checkpoint_files:
+        settings.update({"model.checkpoint": catalogue.list()[0].filename})
+
+    def checked(request: Request) -> Request:
+        chosen = request.checkpoint or _chosen_checkpoint(settings, catalogue)
+        return check(replace(request, checkpoint=chosen), models)
+
+    queue = JobQueue(database, events, checked)
+    pictures = PictureIndex(database, folders.outputs)
+    engine = Engine(models, folders.models / "embeddings")
+    return Application(
+        folders=folders,
+        settings=settings,
+        database=database,
+        events=events,
+        checkpoints=catalogue,
+        models=models,
+        queue=queue,
+        pictures=pictures,
+        plugins=PluginManager(folders.extensions),
+        worker=Worker(
+            queue,
+            pictures,
+            engine,
+            events,
+            settings,
+            bar=TerminalBar(),
+            warm_up=(lambda: engine.prepare(_chosen_checkpoint(settings, catalogue))) if warm_up else None,
+        ),
+    )
+
+
+def _chosen_checkpoint(settings: SettingsStore, catalogue: CheckpointCatalogue) -> str | None:
+    """The checkpoint that the settings name, if it is still there."""
+    chosen = settings.current.model.checkpoint
+    if chosen is None:
+        return None
+    try:
+        return catalogue.find(chosen).filename
+    except UnknownName:
+        log.warning("The checkpoint %r is not there any more; the first one is used.", chosen)
+        return None
+
+
+def _sampler_infos() -> list[SamplerInfo]:
+    from modules.rest.services import SamplerInfo
+
+    return [SamplerInfo(s.name, s.aliases, s.options()) for s in SAMPLERS]
+
+
+def _scheduler_infos() -> list[SchedulerInfo]:
+    from modules.rest.services import SchedulerInfo
+
+    return [
+        SchedulerInfo(s.name, s.label, s.aliases, s.default_rho, s.needs_inner_model) for s in SCHEDULERS
+    ]
+
+
+def _checkpoint_info(checkpoint: Checkpoint) -> CheckpointInfo:
+    from modules.rest.services import CheckpointInfo
+
+    config = checkpoint.path.with_suffix(".yaml")
+    return CheckpointInfo(
+        title=checkpoint.title,
+        name=checkpoint.name,
+        hash=checkpoint.short_hash,
+        sha256=checkpoint.sha256,
+        path=checkpoint.path,
+        config=str(config) if config.exists() else None,
+    )
+
+
+def _checkpoint_choice(checkpoint: Checkpoint) -> CheckpointChoice:
+    from modules.pages.services import CheckpointChoice
+
+    return CheckpointChoice(
+        title=checkpoint.title,
+        name=checkpoint.name,
+        resolution=checkpoint.resolution,
+        description=checkpoint.description,
+        examples=checkpoint.examples,
+    )

@@ -1,0 +1,355 @@
+"""The command line: the flags that people have in their start scripts, and what they mean here.
+
+`parse` never refuses a flag because it doesn't know it: an extension may. What the older UI's flags have
+become is told in `modules/cli_older.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import ipaddress
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from modules.cli_older import LATER, NO_EFFECT, REFUSED
+from modules.folders import PROGRAM, Folders
+
+if TYPE_CHECKING:
+    from modules.rest.services import ServerOptions
+
+LOCALHOST = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+Users = tuple[tuple[str, str], ...]
+SECRET = {"api_auth", "gradio_auth"}
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The command line, checked.
+
+    Args:
+        host: the address to listen on; listen: it can be reached from other machines.
+        data_dir: all that is the user's, where that is not the program's folder; models_dir: models, the
+            same.
+        checkpoint_files: added to the list, the first is to be used; checkpoint_dirs: more folders of them.
+        api_auth, gradio_auth: pairs of name and password.
+        cors_origins: other web sites that may use the API; host_names: further names of this server.
+        autolaunch: open the browser; nowebui: the API only, no page.
+        quick_start: don't load a checkpoint before the first job.
+        no_half, no_half_vae, use_cpu, device_id: where and how to compute; None: not said.
+    """
+
+    host: str = LOCALHOST
+    port: int = 7860
+    listen: bool = False
+    nowebui: bool = False
+    data_dir: Path | None = None
+    models_dir: Path | None = None
+    checkpoint_files: tuple[Path, ...] = ()
+    checkpoint_dirs: tuple[Path, ...] = ()
+    api_auth: Users = ()
+    gradio_auth: Users = ()
+    cors_origins: tuple[str, ...] = ()
+    cors_origins_regex: str | None = None
+    host_names: tuple[str, ...] = ()
+    gradio_allowed_paths: tuple[Path, ...] = ()
+    tls_keyfile: Path | None = None
+    tls_certfile: Path | None = None
+    subpath: str = ""
+    timeout_keep_alive: int = 30
+    api_log: bool = False
+    api_server_stop: bool = False
+    autolaunch: bool = False
+    theme: Literal["light", "dark"] | None = None
+    log_level: str = "INFO"
+    quick_start: bool = False
+    no_half: bool = False
+    no_half_vae: bool = False
+    use_cpu: bool = False
+    device_id: str | None = None
+
+    def folders(self) -> Folders:
+        """Where things lie."""
+        data = self.data_dir or PROGRAM
+        return Folders(data=data, models=self.models_dir or data / "models", checkpoints=self.checkpoint_dirs)
+
+    def server_options(self) -> ServerOptions:
+        """How the server listens."""
+        from modules.rest.services import ServerOptions
+
+        return ServerOptions(
+            listen=self.listen,
+            port=self.port,
+            host_names=self.host_names,
+            api_auth=self.api_auth,
+            gradio_auth=self.gradio_auth,
+            cors_origins=self.cors_origins,
+            cors_origins_regex=self.cors_origins_regex,
+            gradio_folders=(self.folders().outputs, *self.gradio_allowed_paths),
+            allow_stop=self.api_server_stop,
+            flags=self.as_flags(),
+        )
+
+    def as_flags(self) -> dict[str, Any]:
+        """The values as JSON knows them, without passwords."""
+        return {name: _plain(value) for name, value in asdict(self).items() if name not in SECRET}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors are one sentence and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text[:6]) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 (any free one) to 65535, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 6:
+        raise argparse.ArgumentTypeError(f"a whole number of seconds is expected, not {text!r}")
+    return int(text)
+
+
+def _level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise argparse.ArgumentTypeError(f"the level is one of {', '.join(LOG_LEVELS)}, not {text!r}")
+    return text.upper()
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from None
+    return text
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _users(text: str) -> list[tuple[str, str]]:
+    pairs = [entry.partition(":") for entry in re.split(r"[,\n]", text) if entry.strip()]
+    if not pairs or not all(name.strip() and password for name, _, password in pairs):
+        raise argparse.ArgumentTypeError("write it as name:password, or name:password,name:password")
+    return [(name.strip(), password.strip("\r")) for name, _, password in pairs]
+
+
+def _users_file(text: str) -> list[tuple[str, str]]:
+    try:
+        return _users(_path(text).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{text} can't be read: {error}") from None
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _folder(text: str) -> Path:
+    path = _path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is a file; a folder is expected")
+    return path
+
+
+def _there(text: str) -> Path:
+    if not (path := _folder(text)).is_dir():
+        raise argparse.ArgumentTypeError(f"the folder {path} doesn't exist")
+    return path
+
+
+def _file(text: str) -> Path:
+    path = _path(text)
+    if not path.is_file():
+        reason = "is a folder; a file is expected" if path.is_dir() else "doesn't exist"
+        raise argparse.ArgumentTypeError(f"{path} {reason}")
+    return path
+
+
+def _parser(program: str) -> _Parser:
+    parser = _Parser(
+        prog=program, allow_abbrev=False, description="Easel: pictures from text, in your browser."
+    )
+    _add_server(parser)
+    _add_folders(parser)
+    _add_start(parser)
+    for flag in LATER:
+        parser.add_argument(flag, nargs="*", action=_Told, default=[], help=argparse.SUPPRESS)
+    for flag in NO_EFFECT:
+        parser.add_argument(flag, nargs="*", action=_Told, default=[], help=argparse.SUPPRESS)
+    for flag in REFUSED:
+        parser.add_argument(flag, action=_Refused, nargs=0, default=None, help=argparse.SUPPRESS)
+    return parser
+
+
+class _Told(argparse.Action):
+    """An older flag: one line says what it has become."""
+
+    def __call__(self, parser: object, namespace: object, values: object, option: str | None = None) -> None:
+        name = option or ""
+        text = LATER[name] if name in LATER else NO_EFFECT[name]
+        print(f"{name}: {text}", file=sys.stderr)
+
+
+class _Refused(argparse.Action):
+    """An older flag that would be dangerous to take silently."""
+
+    def __call__(self, parser: Any, namespace: object, values: object, option: str | None = None) -> None:
+        parser.error(f"{option}: {REFUSED[option or '']}")
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Server")
+    add: Callable[..., Any] = group.add_argument
+    add("--port", type=_port, default=7860, metavar="N", help="port to listen on (7860)")
+    add("--listen", action="store_true", help="be reachable from other machines; needs a password")
+    add("--server-name", metavar="ADDRESS", help="address to listen on; beyond localhost it needs a password")
+    add("--share", action="store_true", help=argparse.SUPPRESS)
+    add("--nowebui", action="store_true", help="the API only, no page")
+    add("--api", action="store_true", help="accepted; the API is always on")
+    add("--gradio-auth", type=_users, default=[], metavar="NAME:PASSWORD", help="password for the page")
+    add("--gradio-auth-path", type=_users_file, default=[], metavar="FILE", help="the same from a file")
+    add("--api-auth", type=_users, default=[], metavar="NAME:PASSWORD", help="password for /sdapi")
+    add("--api-log", action="store_true", help="log requests to the API")
+    add("--api-server-stop", action="store_true", help="allow stopping the server through the API")
+    add(
+        "--cors-allow-origins", type=_names, default=[], metavar="SITE", help="web sites that may use the API"
+    )
+    add(
+        "--cors-allow-origins-regex",
+        type=_pattern,
+        metavar="PATTERN",
+        help="the same as a regular expression",
+    )
+    add("--host-names", type=_names, default=[], metavar="NAME", help="further names of this server")
+    add("--tls-keyfile", type=_file, metavar="FILE", help="key for HTTPS")
+    add("--tls-certfile", type=_file, metavar="FILE", help="certificate for HTTPS")
+    add("--subpath", default="", metavar="PATH", help="path of the page behind a reverse proxy")
+    add(
+        "--gradio-allowed-path",
+        type=_there,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="may be shown",
+    )
+    add("--timeout-keep-alive", type=_seconds, default=30, metavar="SECONDS", help="idle connections (30)")
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Folders")
+    add: Callable[..., Any] = group.add_argument
+    add("--data-dir", type=_folder, metavar="FOLDER", help="models, outputs, settings")
+    add("--models-dir", type=_folder, metavar="FOLDER", help="models, where they are kept elsewhere")
+    add("--ckpt", type=_file, action="append", default=[], metavar="FILE", help="a checkpoint to use")
+    add("--ckpt-dir", type=_there, action="append", default=[], metavar="FOLDER", help="more checkpoints")
+
+
+def _add_start(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Start")
+    add: Callable[..., Any] = group.add_argument
+    add("--autolaunch", action="store_true", default=False, help="open the browser")
+    add("--no-autolaunch", action="store_true", help="don't open the browser")
+    add("--theme", choices=("light", "dark"), help="colours of the page (the system's choice)")
+    add("--loglevel", type=_level, default="INFO", metavar="LEVEL", help=", ".join(LOG_LEVELS))
+    add("--skip-load-model-at-start", action="store_true", help="load the checkpoint with the first job")
+    add("--no-half", action="store_true", help="compute in 32 bits")
+    add("--no-half-vae", action="store_true", help="decode pictures in 32 bits")
+    add("--use-cpu", nargs="+", default=[], metavar="NAME", help="compute on the CPU")
+    add("--device-id", metavar="N", help="which graphics card")
+
+
+def is_local(address: str) -> bool:
+    """True: an address that only programs on this machine can reach."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address.lower() == "localhost"
+
+
+def parse(arguments: Sequence[str], program: str = "webui.py") -> CommandLine:
+    """The command line. What older and unknown flags are about goes to stderr.
+
+    Raises: SystemExit: code 2 after a sentence on stderr, for values that can't be used; 0 after `--help`.
+    """
+    parser = _parser(program)
+    values, rest = parser.parse_known_args(list(arguments))
+    _warn_of_unknown(parser, rest)
+    users = tuple(values.gradio_auth + values.gradio_auth_path)
+    host = values.server_name or (EVERYWHERE if values.listen else LOCALHOST)
+    listen = not is_local(host)
+    _check(parser, values, listen, bool(users or values.api_auth))
+    return CommandLine(
+        host=host,
+        port=values.port,
+        listen=listen,
+        nowebui=values.nowebui,
+        data_dir=values.data_dir,
+        models_dir=values.models_dir,
+        checkpoint_files=tuple(values.ckpt),
+        checkpoint_dirs=tuple(values.ckpt_dir),
+        api_auth=tuple(values.api_auth),
+        gradio_auth=users,
+        cors_origins=tuple(name.rstrip("/") for name in values.cors_allow_origins),
+        cors_origins_regex=values.cors_allow_origins_regex,
+        host_names=tuple(values.host_names),
+        gradio_allowed_paths=tuple(values.gradio_allowed_path),
+        tls_keyfile=values.tls_keyfile,
+        tls_certfile=values.tls_certfile,
+        subpath=values.subpath.strip("/"),
+        timeout_keep_alive=values.timeout_keep_alive,
+        api_log=values.api_log,
+        api_server_stop=values.api_server_stop,
+        autolaunch=values.autolaunch and not values.no_autolaunch and not values.nowebui,
+        theme=values.theme,
+        log_level=values.loglevel,
+        quick_start=values.skip_load_model_at_start,
+        no_half=values.no_half,
+        no_half_vae=values.no_half_vae,
+        use_cpu=any(name.lower() in ("all", "sd", "unet") for name in values.use_cpu),
+        device_id=values.device_id,
+    )
+
+
+def _check(parser: _Parser, values: argparse.Namespace, listen: bool, password: bool) -> None:
+    if (listen or values.share) and not password:
+        parser.error(
+            "everybody on the network could use this machine. Add a password (--gradio-auth name:password), "
+            "or leave out --listen, --server-name and --share."
+        )
+    if values.share:
+        print(
+            "--share: a public link is not there yet; use --listen or a tunnel of your own.", file=sys.stderr
+        )
+    if (values.tls_keyfile is None) != (values.tls_certfile is None):
+        parser.error("HTTPS needs both --tls-keyfile and --tls-certfile.")
+
+
+def _warn_of_unknown(parser: argparse.ArgumentParser, rest: Sequence[str]) -> None:
+    """An unknown flag may be an extension's, so it is no error; but it may be a slip."""
+    known = [option for action in parser._actions for option in action.option_strings]
+    for word in rest:
+        flag = word.split("=")[0]
+        if not flag.startswith("-"):
+            print(f"{word!r} belongs to no flag that Easel knows; it is ignored.", file=sys.stderr)
+            continue
+        nearest = difflib.get_close_matches(flag, known, n=1, cutoff=0.7)
+        hint = f" Did you mean {nearest[0]}?" if nearest else ""
+        print(f"{flag}: there is no such flag; it is ignored.{hint}", file=sys.stderr)

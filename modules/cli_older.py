@@ -1,0 +1,127 @@
+"""Flags of the older UI that are taken without effect, and what they have become."""
+
+from __future__ import annotations
+
+_SDPA = "attention is always PyTorch's scaled dot product attention now; nothing is to be chosen."
+_LAUNCHER = "this is the launcher's business (launch.py); nothing to do here."
+_NOT_NEEDED = "not needed any more."
+
+LATER: dict[str, str] = {
+    "--vae-dir": "separate VAE files are not there yet; the checkpoint's own is used.",
+    "--vae-path": "separate VAE files are not there yet; the checkpoint's own is used.",
+    "--embeddings-dir": "textual inversion is not there yet.",
+    "--textual-inversion-templates-dir": "training is not there yet.",
+    "--hypernetwork-dir": "hypernetworks are not there yet.",
+    "--lora-dir": "LoRA is not there yet.",
+    "--lyco-dir": "LoRA is not there yet.",
+    "--lyco-dir-backcompat": "LoRA is not there yet.",
+    "--esrgan-models-path": "upscalers are not there yet.",
+    "--realesrgan-models-path": "upscalers are not there yet.",
+    "--dat-models-path": "upscalers are not there yet.",
+    "--bsrgan-models-path": "upscalers are not there yet.",
+    "--scunet-models-path": "upscalers are not there yet.",
+    "--swinir-models-path": "upscalers are not there yet.",
+    "--ldsr-models-path": "upscalers are not there yet.",
+    "--gfpgan-dir": "face restoration is not there yet.",
+    "--gfpgan-model": "face restoration is not there yet.",
+    "--gfpgan-models-path": "face restoration is not there yet.",
+    "--codeformer-models-path": "face restoration is not there yet.",
+    "--clip-models-path": "describing pictures is not there yet.",
+    "--localizations-dir": "other languages are not there yet.",
+    "--styles-file": "styles are not there yet.",
+    "--ui-settings-file": "the settings are in settings.json in the data folder.",
+    "--ui-config-file": "the page has no file of its own for its defaults yet.",
+    "--a1111-home": "using an older install in place is not there yet; see --models-dir and --ckpt-dir.",
+    "--config": "the model's kind is read from the checkpoint file itself.",
+    "--medvram": "saving graphics memory is not there yet.",
+    "--medvram-sdxl": "saving graphics memory is not there yet.",
+    "--lowvram": "saving graphics memory is not there yet.",
+    "--precision": "the precision is chosen by the machine; see --no-half.",
+    "--upcast-sampling": "the precision is chosen by the machine; see --no-half.",
+    "--opt-channelslast": "the memory layout is chosen by the machine.",
+    "--freeze-settings": "freezing settings is not there yet.",
+    "--freeze-settings-in-sections": "freezing settings is not there yet.",
+    "--freeze-specific-settings": "freezing settings is not there yet.",
+    "--hide-ui-dir-config": "folders can't be changed on the page; nothing is to be hidden.",
+    "--disable-all-extensions": "extensions are not there yet.",
+    "--disable-extra-extensions": "extensions are not there yet.",
+    "--enable-insecure-extension-access": "extensions are not there yet.",
+    "--allow-code": "custom code on the page is not there yet.",
+    "--unix-filenames-sanitization": "file names are numbers and seeds; nothing is to be cleaned.",
+    "--filenames-max-length": "file names are numbers and seeds; they are always short.",
+    "--update-check": "looking for updates is not there yet.",
+    "--add-stop-route": "see --api-server-stop.",
+    "--ui-debug-mode": "the page is up before the model is; see --skip-load-model-at-start.",
+    "--test-server": "the tests start their own server.",
+    "--dump-sysinfo": "see /internal/sysinfo while Easel runs.",
+    "--log-startup": "see --loglevel DEBUG.",
+}
+"""Flags with a feature behind them that isn't there yet, or that is reached in another way."""
+
+NO_EFFECT: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            "--xformers",
+            "--force-enable-xformers",
+            "--xformers-flash-attention",
+            "--opt-sdp-attention",
+            "--opt-sdp-no-mem-attention",
+            "--opt-sub-quad-attention",
+            "--sub-quad-q-chunk-size",
+            "--sub-quad-kv-chunk-size",
+            "--sub-quad-chunk-threshold",
+            "--opt-split-attention",
+            "--opt-split-attention-invokeai",
+            "--opt-split-attention-v1",
+            "--disable-opt-split-attention",
+        ),
+        _SDPA,
+    ),
+    **dict.fromkeys(
+        (
+            "--skip-install",
+            "--skip-prepare-environment",
+            "--skip-python-version-check",
+            "--skip-torch-cuda-test",
+            "--reinstall-torch",
+            "--reinstall-xformers",
+            "--skip-version-check",
+        ),
+        _LAUNCHER,
+    ),
+    **dict.fromkeys(
+        (
+            "--always-batch-cond-uncond",
+            "--enable-console-prompts",
+            "--unload-gfpgan",
+            "--gradio-debug",
+            "--gradio-inpaint-tool",
+            "--gradio-img2img-tool",
+            "--gradio-queue",
+            "--no-gradio-queue",
+            "--no-progressbar-hiding",
+            "--disable-console-progressbars",
+            "--lowram",
+            "--use-ipex",
+            "--use-textbox-seed",
+            "--no-prompt-history",
+            "--disable-model-loading-ram-optimization",
+            "--deepdanbooru",
+        ),
+        _NOT_NEEDED,
+    ),
+    "--disable-nan-check": "a picture that turned out as not-a-number is always reported.",
+    "--no-hashing": "hashes are computed once per file and kept.",
+    "--no-download-sd-model": "nothing is ever downloaded unasked; a starter model ships with the program.",
+    "--do-not-download-clip": "nothing is ever downloaded unasked.",
+    "--disable-tls-verify": "nothing is downloaded, so there is nothing to verify.",
+}
+"""Flags whose reason is gone."""
+
+REFUSED: dict[str, str] = {
+    "--disable-safe-unpickle": (
+        "a checkpoint that is a pickle is only ever read with a reader that knows tensors and nothing else, "
+        "so there is nothing to disable. Leave the flag out."
+    ),
+}
+"""Flags that are an error, with the reason."""

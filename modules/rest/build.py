@@ -1,0 +1,90 @@
+"""The web application: all routes, and the guards before them. The page is mounted on it afterwards."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from modules.rest import (
+    events,
+    gallery,
+    information,
+    internal,
+    later,
+    progress,
+    static,
+    text_to_image,
+)
+from modules.rest.closing import Closing
+from modules.rest.errors import NotFound, SafeJSONResponse, UnexpectedErrors, install_handlers
+from modules.rest.gradio_files import GradioFileGuard
+from modules.rest.guard import BodyGuard, HostGuard, OriginGuard, PasswordGuard, SecurityHeaders
+from modules.rest.services import RestServices, ServerOptions
+from modules.rest.tasks import Tasks
+
+__all__ = ["RestServices", "ServerOptions", "build_app"]
+
+
+def build_app(
+    services: RestServices, options: ServerOptions, heartbeat: float = events.HEARTBEAT_SECONDS
+) -> FastAPI:
+    """The application. `app.state.closing` is a `Closing`: set it when the server is to end.
+
+    Args: heartbeat: seconds of silence after which an open stream of events is sent a comment.
+    """
+    app = FastAPI(
+        title="Easel",
+        version=services.version,
+        default_response_class=SafeJSONResponse,
+        strict_content_type=False,
+        redoc_url=None,
+    )
+    closing, tasks = Closing(), Tasks()
+    app.state.closing = closing
+    for router in (
+        text_to_image.routes(services, closing, tasks),
+        information.routes(services, options),
+        progress.routes(services, tasks),
+        later.routes(services, options),
+        internal.routes(services, tasks),
+        events.routes(services, closing, tasks, heartbeat),
+        gallery.routes(services),
+        static.routes(options.static_root),
+        _nothing_else(),
+    ):
+        app.include_router(router)
+    install_handlers(app)
+    _add_guards(app, options)
+    return app
+
+
+def _nothing_else() -> APIRouter:
+    """Addresses below ours that don't exist are ours to refuse, not the page's."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route("/sdapi/{rest:path}", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
+    @router.api_route("/easel/{rest:path}", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
+    @router.api_route("/internal/{rest:path}", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
+    def nothing(rest: str) -> None:
+        raise NotFound("There is nothing at this address (or not with this method).")
+
+    return router
+
+
+def _add_guards(app: FastAPI, options: ServerOptions) -> None:
+    """The last one added is the first that a request meets."""
+    app.add_middleware(GradioFileGuard, options=options)
+    app.add_middleware(BodyGuard, options=options)
+    app.add_middleware(OriginGuard, options=options)
+    app.add_middleware(PasswordGuard, options=options)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(options.cors_origins),
+        allow_origin_regex=options.cors_origins_regex,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        allow_credentials="*" not in options.cors_origins,
+    )
+    app.add_middleware(HostGuard, options=options)
+    app.add_middleware(UnexpectedErrors)
+    app.add_middleware(SecurityHeaders, options=options)

@@ -1,0 +1,119 @@
+"""What there is: samplers, schedules, checkpoints, options, and the lists that are empty in this version."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from fastapi import APIRouter
+
+from modules.rest.bodies import CheckedRoute
+from modules.rest.options import read_options, to_changes
+from modules.rest.services import RestServices, ServerOptions
+
+EMPTY: dict[str, Any] = {
+    "upscalers": [],
+    "latent-upscale-modes": [],
+    "sd-vae": [],
+    "hypernetworks": [],
+    "face-restorers": [],
+    "realesrgan-models": [],
+    "prompt-styles": [],
+    "embeddings": {"loaded": {}, "skipped": {}},
+    "scripts": {"txt2img": [], "img2img": []},
+    "script-info": [],
+    "extensions": [],
+}
+"""`GET` routes of which this version has nothing to tell."""
+
+
+def routes(services: RestServices, options: ServerOptions) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/sdapi/v1", route_class=CheckedRoute, tags=["sdapi"])
+
+    @router.get("/samplers")
+    def samplers() -> list[dict[str, Any]]:
+        """All samplers."""
+        return [
+            {"name": item.name, "aliases": list(item.aliases), "options": item.options}
+            for item in services.samplers()
+        ]
+
+    @router.get("/schedulers")
+    def schedulers() -> list[dict[str, Any]]:
+        """All sigma schedules."""
+        return [
+            {
+                "name": item.name,
+                "label": item.label,
+                "aliases": list(item.aliases) or None,
+                "default_rho": item.default_rho,
+                "need_inner_model": item.need_inner_model,
+            }
+            for item in services.schedulers()
+        ]
+
+    @router.get("/sd-models")
+    def checkpoints() -> list[dict[str, Any]]:
+        """All checkpoints."""
+        return [
+            {
+                "title": item.title,
+                "model_name": item.name,
+                "hash": item.hash,
+                "sha256": item.sha256,
+                "filename": str(item.path),
+                "config": item.config,
+            }
+            for item in services.checkpoints()
+        ]
+
+    @router.post("/refresh-checkpoints")
+    def refresh_checkpoints() -> None:
+        """Look for checkpoints again."""
+        services.refresh_checkpoints()
+
+    @router.get("/options")
+    def get_options() -> dict[str, Any]:
+        """All options under the older UI's names."""
+        return read_options(services.settings.current, services.checkpoints())
+
+    @router.post("/options")
+    def set_options(values: dict[str, Any]) -> None:
+        """Change options: all of them or none."""
+        changes = to_changes(values, services.settings.current, services.checkpoints)
+        if changes:
+            services.settings.update(changes)
+
+    @router.get("/cmd-flags")
+    def flags() -> dict[str, Any]:
+        """The command line, without passwords."""
+        return dict(options.flags)
+
+    @router.get("/memory")
+    def memory() -> dict[str, Any]:
+        """Memory in bytes."""
+        return {"ram": memory_in_use(), "cuda": {"error": "not told by this version"}}
+
+    for name, value in EMPTY.items():
+        _add_empty(router, name, value)
+    return router
+
+
+def _add_empty(router: APIRouter, name: str, value: Any) -> None:
+    def nothing() -> Any:
+        return value
+
+    router.add_api_route(f"/{name}", nothing, methods=["GET"], description="Nothing in this version.")
+
+
+def memory_in_use() -> dict[str, Any]:
+    """Bytes of main memory: `free`, `used` by this process, `total`; an `error` where that isn't told."""
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        total, free = page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")
+        with open("/proc/self/statm", encoding="ascii") as file:
+            used = int(file.read().split()[1]) * page
+    except (AttributeError, OSError, ValueError):
+        return {"error": "not told by this system"}
+    return {"free": free, "used": used, "total": total}

@@ -1,0 +1,58 @@
+"""Routes of the older UI that this version does not have yet: each says so, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+
+from modules.faults import NotSupported
+from modules.rest.errors import RestFault
+from modules.rest.services import RestServices, ServerOptions
+
+LATER = {
+    "img2img": "img2img is",
+    "extra-single-image": "Upscaling of finished pictures is",
+    "extra-batch-images": "Upscaling of finished pictures is",
+    "png-info": "Reading the recipe out of a picture is",
+    "interrogate": "Describing a picture is",
+    "create/embedding": "Training is",
+    "create/hypernetwork": "Training is",
+    "train/embedding": "Training is",
+    "train/hypernetwork": "Training is",
+    "unload-checkpoint": "Unloading a checkpoint is",
+    "reload-checkpoint": "Reloading a checkpoint is",
+    "server-restart": "Restarting is",
+}
+NOTHING_TO_DO = ("refresh-embeddings", "refresh-vae")
+
+
+def _refuse(subject: str) -> Callable[[], None]:
+    def answer() -> None:
+        raise NotSupported(f"{subject} not there yet in this version.")
+
+    return answer
+
+
+def _nothing() -> None:
+    return None
+
+
+def routes(services: RestServices, options: ServerOptions) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/sdapi/v1", tags=["sdapi"])
+    for name, subject in LATER.items():
+        router.add_api_route(f"/{name}", _refuse(subject), methods=["POST"], description="Not there yet.")
+    for name in NOTHING_TO_DO:
+        router.add_api_route(f"/{name}", _nothing, methods=["POST"], description="Nothing to do.")
+
+    def stop() -> str:
+        """End the program, where the command line allows it."""
+        if not options.allow_stop:
+            raise RestFault(403, "Stopping the server has to be allowed with --api-server-stop.")
+        services.shut_down()
+        return "Stopping."
+
+    for name in ("server-stop", "server-kill"):
+        router.add_api_route(f"/{name}", stop, methods=["POST"])
+    return router
