@@ -1,1 +1,1 @@
-"""Gradio pages, one file a tab. No tensor is touched here."""
+"""The page: Gradio builds the form, `javascript/` shows what happens. One file a tab; no tensor is touched here."""

@@ -14,7 +14,6 @@ LATER = {
     "img2img": "img2img is",
     "extra-single-image": "Upscaling of finished pictures is",
     "extra-batch-images": "Upscaling of finished pictures is",
-    "png-info": "Reading the recipe out of a picture is",
     "interrogate": "Describing a picture is",
     "create/embedding": "Training is",
     "create/hypernetwork": "Training is",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from base64 import b64encode
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from fastapi import APIRouter, Request
 from modules.faults import NotSupported
 from modules.generation.requests import NoiseOptions, SamplingOptions, TextToImage
 from modules.generation.results import GeneratedImage
+from modules.imaging.infotext import parse as parse_infotext
 from modules.jobs.queue import Job, Status
 from modules.rest.bodies import CheckedRoute, TextToImageBody
 from modules.rest.closing import Closing, first_of
@@ -149,10 +149,8 @@ def info_of(job: Job, pictures: list[GeneratedImage], grid: bool, services: Rest
 
 
 def _extra_parameters(infotexts: list[str]) -> dict[str, str]:
-    found = (
-        re.search(r"(?:^|, )Schedule type: ([^,]+)", infotexts[0].rsplit("\n", 1)[-1]) if infotexts else None
-    )
-    return {"Schedule type": found[1]} if found else {}
+    schedule = parse_infotext(infotexts[0])[2].get("Schedule type") if infotexts else None
+    return {"Schedule type": schedule} if schedule else {}
 
 
 def encode_pictures(pictures: list[GeneratedImage], grid: bool) -> list[str]:

@@ -1,0 +1,72 @@
+"""What the page needs from the rest of the program, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from modules.jobs.queue import JobQueue
+from modules.settings.store import SettingsStore
+
+_HASH = re.compile(r"\s*\[[0-9a-f]+\]$")
+
+
+@dataclass(frozen=True)
+class CheckpointChoice:
+    """A checkpoint that can be chosen.
+
+    Args:
+        title: file name, with the hash in brackets where it is known.
+        name: how people call it: the file name without its suffix.
+        resolution: width and height it was made for.
+        examples: prompts that suit it.
+    """
+
+    title: str
+    name: str
+    resolution: tuple[int, int] | None = None
+    description: str | None = None
+    examples: tuple[str, ...] = ()
+
+    @property
+    def filename(self) -> str:
+        """The title without the hash: it stays the same when the hash becomes known."""
+        return _HASH.sub("", self.title)
+
+
+class ExtensionTab(Protocol):
+    """A tab that an extension adds."""
+
+    @property
+    def title(self) -> str:
+        """As people see it."""
+
+    @property
+    def elem_id(self) -> str:
+        """The HTML id of its contents."""
+
+    @property
+    def build(self) -> Callable[[], None]:
+        """Makes its components; called inside the tab."""
+
+
+def _no_tabs() -> Sequence[ExtensionTab]:
+    return ()
+
+
+@dataclass(frozen=True)
+class PageServices:
+    """The services that the page uses.
+
+    Args: samplers, schedulers: names as they are shown and as a request takes them.
+    """
+
+    queue: JobQueue
+    settings: SettingsStore
+    samplers: Callable[[], list[str]]
+    schedulers: Callable[[], list[str]]
+    checkpoints: Callable[[], list[CheckpointChoice]]
+    refresh_checkpoints: Callable[[], None]
+    extension_tabs: Callable[[], Sequence[ExtensionTab]] = _no_tabs

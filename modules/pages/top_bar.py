@@ -1,0 +1,88 @@
+"""The bar above the tabs: the name, the checkpoint in use, light or dark."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from modules.pages.markup import markup
+from modules.pages.services import CheckpointChoice, PageServices
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+
+def build(services: PageServices, page: gr.Blocks) -> None:
+    """Make the bar. Called inside the page, before the tabs."""
+    import gradio as gr
+
+    shown = current(services)
+    with gr.Row(elem_id="easel_bar"):
+        gr.HTML(markup("brand"), elem_id="easel_brand")
+        with gr.Row(elem_id="quicksettings"):
+            checkpoint = gr.Dropdown(
+                choices=_choices(services),
+                value=shown.filename if shown else None,
+                label="Checkpoint",
+                allow_custom_value=True,
+                elem_id="setting_sd_model_checkpoint",
+                min_width=0,
+            )
+            refresh = gr.Button("Refresh", elem_id="refresh_sd_model_checkpoint", min_width=0)
+        gr.HTML(markup("theme_switch"), elem_id="easel_theme_switch")
+    about = gr.Textbox(visible=False)
+    again = gr.Button("Look again", elem_id="easel_look_again", visible="hidden")
+
+    def look() -> tuple[Any, str]:
+        found = current(services)
+        menu = gr.Dropdown(choices=_choices(services), value=found.filename if found else None)
+        return menu, describe(found)
+
+    def search() -> tuple[Any, str]:
+        services.refresh_checkpoints()
+        return look()
+
+    def choose(filename: str | None) -> str:
+        known = {choice.filename: choice for choice in services.checkpoints()}
+        if filename in known:
+            services.settings.update({"model.checkpoint": filename})
+        return describe(known.get(filename or "") or current(services))
+
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    told = "(about) => window.easel?.checkpoint(about)"
+    started = "(about) => window.easelStarted ? window.easelStarted(about) : (window.easelAbout = about)"
+    page.load(look, outputs=[checkpoint, about], **quiet).then(fn=None, inputs=about, js=started)
+    again.click(look, outputs=[checkpoint, about], **quiet).then(fn=None, inputs=about, js=told)
+    refresh.click(search, outputs=[checkpoint, about], **quiet).then(fn=None, inputs=about, js=told)
+    checkpoint.input(choose, inputs=checkpoint, outputs=about, preprocess=False, **quiet).then(
+        fn=None, inputs=about, js=told
+    )
+
+
+def current(services: PageServices) -> CheckpointChoice | None:
+    """The checkpoint in use: the one that the settings name, or the first."""
+    choices, wanted = services.checkpoints(), services.settings.current.model.checkpoint
+    named = (choice for choice in choices if wanted in (choice.title, choice.filename, choice.name))
+    return next(named, choices[0] if choices else None)
+
+
+def describe(choice: CheckpointChoice | None) -> str:
+    """What the scripts need to know of the checkpoint in use, as JSON."""
+    if choice is None:
+        return json.dumps({"name": None, "filename": None, "resolution": None, "examples": []})
+    return json.dumps(
+        {
+            "name": choice.name,
+            "filename": choice.filename,
+            "resolution": choice.resolution,
+            "description": choice.description,
+            "examples": choice.examples,
+        }
+    )
+
+
+def _choices(services: PageServices) -> list[tuple[str, str]]:
+    """Label and value of each checkpoint; the suffix is shown only where two have the same name."""
+    choices = services.checkpoints()
+    names = [choice.name for choice in choices]
+    return [(c.name if names.count(c.name) == 1 else c.filename, c.filename) for c in choices]
