@@ -470,7 +470,6 @@ def launch(arguments: Sequence[str], environment: Environment) -> int:
         command = ["-m", "pytest", *(word for word in words if word not in OWN_FLAGS)]
     else:
         browser = ["--autolaunch"] if opens_browser(words, environ, environment.system) else []
-        words = [word for word in words if word != "--no-autolaunch"]
         command = [str(environment.root / "webui.py"), *words, *browser]
     return hand_over([str(python), *command], environ, environment.system)
 

@@ -1,0 +1,67 @@
+// One-sentence errors beside the Generate button, with the field that is to blame marked.
+import { byId, el } from "./dom.js";
+import { blockOf, fields } from "./fields.js";
+import { state, watch } from "./store.js";
+
+const SEEN = "easel.seen";
+
+/**
+ * Show an error. The one before it goes.
+ * @param {string} message one or two sentences
+ * @param {string | null} [field] the field's name on the page, or in the API
+ */
+export function showError(message, field = null) {
+  clearErrors();
+  const close = el("button", { type: "button", "aria-label": "Dismiss", onclick: clearErrors }, "×");
+  byId("easel_alerts")?.append(el("div", { class: "easel-alert", id: "easel_alert" }, el("p", {}, message), close));
+  const known = fields.find((one) => field && (one.name === field || one.api === field));
+  if (known) mark(known);
+  else byId("easel_alerts")?.scrollIntoView({ block: "nearest" });
+}
+
+/** Take errors and marks away. */
+export function clearErrors() {
+  byId("easel_alerts")?.replaceChildren();
+  for (const input of document.querySelectorAll("[aria-invalid='true']")) {
+    input.removeAttribute("aria-invalid");
+    input.removeAttribute("aria-describedby");
+  }
+}
+
+function mark(field) {
+  const block = blockOf(field);
+  const folded = block?.closest("#txt2img_advanced");
+  const fold = folded?.querySelector("button");
+  if (fold && !block.offsetParent) fold.click();
+  for (const input of block?.querySelectorAll("input, textarea") ?? []) {
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", "easel_alert");
+    input.addEventListener("input", clearErrors, { once: true });
+  }
+  requestAnimationFrame(() => {
+    block?.scrollIntoView({ block: "center" });
+    if (block?.contains(document.activeElement)) return;
+    block?.querySelector("input:not([type=range]), textarea")?.focus({ preventScroll: true });
+  });
+}
+
+/** Errors of jobs: each is told once in each browser, also when it happened while the page was away. */
+export function watchJobs() {
+  watch((what, data) => {
+    if (what === "job") tell(data);
+    if (what === "snapshot" && state.recent[0]) tell(state.recent[0]);
+  });
+}
+
+let told = 0;
+
+function tell(job) {
+  const over = job.status !== "queued" && job.status !== "running";
+  if (!over || job.origin !== "page") return;
+  const seen = Math.max(told, Number(localStorage.getItem(SEEN) ?? 0));
+  told = Math.max(told, job.id);
+  localStorage.setItem(SEEN, String(Math.max(seen, job.id)));
+  if (job.status === "failed" && (job.id > seen || Date.now() / 1000 - job.finished < 3)) {
+    showError(job.error ?? "The job failed.", job.field);
+  }
+}

@@ -1,0 +1,26 @@
+// The server's addresses, relative to the page, so that a sub-path works.
+
+/** @returns {Promise<any>} the answer's JSON; throws an Error with the server's sentence. */
+async function ask(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Error("Easel does not answer. Is it still running?");
+  }
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(body.detail ?? `The server answered ${answer.status}.`);
+  return body;
+}
+
+const post = (path) => ask(path, { method: "POST" });
+
+export const interrupt = () => post("easel/interrupt");
+export const skip = () => post("easel/skip");
+export const cancel = (job) => post(`easel/jobs/${job}/cancel`);
+export const job = (id) => ask(`easel/jobs/${id}`);
+export const olderPictures = (before, limit) => ask(`easel/pictures?before=${before}&limit=${limit}`);
+
+/** A finished picture never changes, so its address with a version is asked for once. */
+export const pictureUrl = (picture) => `${picture.url}?v=${Math.round(picture.created)}`;
+export const thumbUrl = (picture) => `${picture.url}/thumb?v=${Math.round(picture.created)}`;

@@ -1,0 +1,228 @@
+"""One request to pictures, on a tiny model with random weights of the real layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from modules.compute import choose
+from modules.faults import InvalidField, NotSupported, UnknownName
+from modules.generation.engine import Engine, check
+from modules.generation.requests import NoiseOptions, TextOptions, TextToImage
+from modules.generation.results import GeneratedImage, Unwatched
+from modules.imaging.infotext import parse
+from modules.models.catalogue import CheckpointCatalogue
+from modules.models.store import ModelStore
+from tests import tiny_model
+
+REQUEST = TextToImage(prompt="a cat", seed=11, steps=5, sampler="Euler a", width=64, height=48, save=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    tiny_model.write(folder / "tiny.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(folder: Path) -> ModelStore:
+    return ModelStore(CheckpointCatalogue((folder,), folder / "hashes.json"), choose)
+
+
+@pytest.fixture(scope="module")
+def engine(models: ModelStore, folder: Path) -> Engine:
+    return Engine(models, folder / "embeddings")
+
+
+@pytest.fixture(scope="module")
+def make(engine: Engine, models: ModelStore) -> Callable[..., list[GeneratedImage]]:
+    def make(request: TextToImage = REQUEST, first: int = 0, **changes: object) -> list[GeneratedImage]:
+        request = check(replace(request, **changes), models)  # type: ignore[arg-type]
+        return list(engine.run(request, Unwatched(), first))
+
+    return make
+
+
+Make = Callable[..., list[GeneratedImage]]
+
+
+def pixels(picture: GeneratedImage) -> np.ndarray:
+    return np.asarray(picture.image).astype(int)
+
+
+def difference(a: GeneratedImage, b: GeneratedImage) -> int:
+    return int(np.abs(pixels(a) - pixels(b)).max())
+
+
+def test_the_same_request_gives_the_same_bytes(make: Make) -> None:
+    first, second = make()[0], make()[0]
+    assert first.image.size == (64, 48)
+    assert first.image.tobytes() == second.image.tobytes()
+
+
+@pytest.mark.parametrize("sampler", ["Euler a", "DPM++ 2M", "DPM++ 2M SDE", "Heun", "LMS"])
+def test_a_batch_is_four_single_pictures(sampler: str, make: Make) -> None:
+    batch = make(sampler=sampler, batch_size=4)
+    assert [p.seed for p in batch] == [11, 12, 13, 14]
+    for picture in batch:
+        alone = make(sampler=sampler, seed=picture.seed)[0]
+        assert difference(picture, alone) <= 1
+    assert difference(batch[0], batch[1]) > 8
+
+
+def test_batches_and_counts_continue_the_seeds(make: Make) -> None:
+    pictures = make(batch_size=2, batch_count=2)
+    assert [(p.number, p.seed) for p in pictures] == [(0, 11), (1, 12), (2, 13), (3, 14)]
+
+
+def test_a_job_that_goes_on_makes_the_same_pictures(make: Make) -> None:
+    whole = make(batch_size=3, batch_count=2)
+    rest = make(batch_size=3, batch_count=2, first=2)
+    assert [p.number for p in rest] == [2, 3, 4, 5]
+    assert all(difference(a, b) <= 1 for a, b in zip(whole[2:], rest, strict=True))
+
+
+def test_prompt_negative_weight_and_scale_count(make: Make) -> None:
+    plain = make()[0]
+    for changes in (
+        {"prompt": "a dog"},
+        {"prompt": "a (cat:1.6)"},
+        {"prompt": "a cat AND a dog"},
+        {"prompt": "a [cat:dog:0.5]"},
+        {"prompt": "a cat, " * 60},
+        {"negative_prompt": "a dog"},
+        {"cfg_scale": 3.0},
+        {"seed": 12},
+        {"scheduler": "Karras"},
+        {"text": TextOptions(clip_skip=2)},
+        {"noise": NoiseOptions(variation_seed=3, variation_strength=0.5)},
+        {"noise": NoiseOptions(source="NV")},
+    ):
+        assert difference(plain, make(**changes)[0]) > 0, changes
+
+
+def test_variations_share_the_seed(make: Make) -> None:
+    pictures = make(batch_size=2, noise=NoiseOptions(variation_seed=3, variation_strength=0.2))
+    assert [(p.seed, p.variation_seed) for p in pictures] == [(11, 3), (11, 4)]
+    assert difference(*pictures) > 0
+
+
+def test_sides_that_are_no_multiple_of_64_work(make: Make) -> None:
+    assert make(width=72, height=40)[0].image.size == (72, 40)
+
+
+def test_the_infotext_tells_the_recipe(make: Make, models: ModelStore) -> None:
+    picture = make(negative_prompt="a dog", sampler="DPM++ 2M Karras", cfg_scale=5)[0]
+    prompt, negative, parameters = parse(picture.infotext)
+    assert (prompt, negative) == ("a cat", "a dog")
+    assert {k: parameters[k] for k in ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "RNG")} == {
+        "Steps": "5",
+        "Sampler": "DPM++ 2M",
+        "Schedule type": "Karras",
+        "CFG scale": "5.0",
+        "Seed": "11",
+        "Size": "64x48",
+        "Model": "tiny",
+        "RNG": "CPU",
+    }
+    assert parameters["Model hash"] == models.catalogue.find("tiny").short_hash
+
+
+def test_an_embedding_stands_for_its_vectors(make: Make, folder: Path) -> None:
+    """A word whose vectors are those of other words gives the picture of those words."""
+    from safetensors.torch import load_file
+
+    from modules.models.tokenizer import tokenize
+
+    table = load_file(folder / "tiny.safetensors")[
+        "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
+    ]
+    (folder / "embeddings").mkdir(exist_ok=True)
+    vectors = table[tokenize(["a red house"])[0]].float()
+    save_file({"emb_params": vectors}, folder / "embeddings" / "my-house.safetensors")
+    save_file({"emb_params": torch.zeros(1, 99)}, folder / "embeddings" / "other-width.safetensors")
+    expected = make(prompt="by the sea, (a red house:1.2)")[0]
+    assert difference(make(prompt="by the sea, (my-house:1.2)")[0], expected) <= 1
+    assert difference(make(prompt="by the sea, (other-width:1.2)")[0], expected) > 1
+
+
+# -- watching -----------------------------------------------------------------------------------------------
+
+
+class Watcher(Unwatched):
+    """Notes what it is told; ends or skips after a step."""
+
+    def __init__(self, stop_at: int | None = None, skip_at: int | None = None) -> None:
+        self.stop_at, self.skip_at = stop_at, skip_at
+        self.steps: list[tuple[int, int]] = []
+        self.previews: list[Image.Image] = []
+        self.first = 0
+
+    def begin_batch(self, first: int, count: int, steps: int) -> None:
+        self.first = first
+
+    def step(self, done: int, preview: Callable[[], Image.Image]) -> None:
+        self.steps.append((self.first, done))
+        self.previews.append(preview())
+
+    def stop_requested(self) -> bool:
+        return self.stop_at is not None and len(self.steps) >= self.stop_at
+
+    def skip_requested(self) -> bool:
+        return self.first == 0 and self.skip_at is not None and len(self.steps) >= self.skip_at
+
+
+def test_every_step_is_told_with_a_preview(engine: Engine, models: ModelStore) -> None:
+    watcher = Watcher()
+    picture = next(iter(engine.run(check(REQUEST, models), watcher)))
+    assert watcher.steps == [(0, n) for n in range(1, 6)]
+    assert picture.complete
+    assert [preview.size for preview in watcher.previews] == [(8, 6)] * 5
+    assert len({preview.tobytes() for preview in watcher.previews}) == 5
+
+
+def test_interrupting_keeps_the_picture_so_far(engine: Engine, models: ModelStore) -> None:
+    watcher = Watcher(stop_at=3)
+    pictures = list(engine.run(check(replace(REQUEST, batch_count=4), models), watcher))
+    assert watcher.steps == [(0, 1), (0, 2), (0, 3)]
+    assert [(p.number, p.complete) for p in pictures] == [(0, False)]
+    assert "Interrupted at step: 3" in pictures[0].infotext
+
+
+def test_skipping_goes_on_with_the_next_batch(engine: Engine, models: ModelStore) -> None:
+    pictures = list(engine.run(check(replace(REQUEST, batch_count=3), models), Watcher(skip_at=2)))
+    assert [(p.number, p.complete) for p in pictures] == [(1, True), (2, True)]
+
+
+# -- checks before anything runs ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "field"),
+    [
+        ({"sampler": "Oiler"}, UnknownName, "sampler_name"),
+        ({"scheduler": "Kurras"}, UnknownName, "scheduler"),
+        ({"checkpoint": "gone.safetensors"}, UnknownName, "sd_model_checkpoint"),
+        ({"prompt": "a cat <lora:fluffy:0.8>"}, NotSupported, "prompt"),
+        ({"sampler": "DPM2", "steps": 1}, InvalidField, "steps"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(
+    changes: dict[str, object], error: type[Exception], field: str, models: ModelStore
+) -> None:
+    with pytest.raises(error) as caught:
+        check(replace(REQUEST, **changes), models)  # type: ignore[arg-type]
+    assert caught.value.field == field  # type: ignore[attr-defined]
+
+
+def test_names_are_resolved_so_that_a_job_means_the_same_later(models: ModelStore) -> None:
+    checked = check(replace(REQUEST, sampler="k_dpmpp_2m", scheduler="karras"), models)
+    assert (checked.sampler, checked.scheduler, checked.checkpoint) == ("DPM++ 2M", "Karras", "tiny.safetensors")
