@@ -40,6 +40,7 @@ class CommandLine:
         checkpoint_files: added to the list, the first is to be used; checkpoint_dirs: more folders of them.
         api_auth, gradio_auth: pairs of name and password.
         cors_origins: other web sites that may use the API; host_names: further names of this server.
+        subpath: path of the page behind a reverse proxy, "/easel", or "".
         autolaunch: open the browser; nowebui: the API only, no page.
         quick_start: don't load a checkpoint before the first job.
         no_half, no_half_vae, use_cpu, device_id: where and how to compute; None: not said.
@@ -313,7 +314,7 @@ def parse(arguments: Sequence[str], program: str = "webui.py") -> CommandLine:
         gradio_allowed_paths=tuple(values.gradio_allowed_path),
         tls_keyfile=values.tls_keyfile,
         tls_certfile=values.tls_certfile,
-        subpath=values.subpath.strip("/"),
+        subpath=f"/{values.subpath.strip('/')}".rstrip("/"),
         timeout_keep_alive=values.timeout_keep_alive,
         api_log=values.api_log,
         api_server_stop=values.api_server_stop,

@@ -1,4 +1,4 @@
-"""Our U-Net and VAE against `diffusers` on the same random weights, in float32."""
+"""Our U-Net and VAE against `diffusers`, and our text encoder against `transformers`, on the same random weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from modules.models.autoencoder import Autoencoder, AutoencoderConfig
+from modules.models.text_encoder import TextEncoder, TextEncoderConfig
 from modules.models.unet import UNet, UNetConfig
 
 diffusers = pytest.importorskip("diffusers", reason="diffusers is the independent reference of this test")
@@ -122,3 +123,39 @@ def test_vae_agrees_with_diffusers(config: AutoencoderConfig, side: int) -> None
     expected = reference.decode(latents / config.scale).sample
     assert expected.std() > 0.05
     assert (ours.decode(latents) - expected).abs().max() < TOLERANCE
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+@pytest.mark.parametrize("activation", ["quick_gelu", "gelu"])
+@torch.inference_mode()
+def test_text_encoder_agrees_with_transformers(activation: str, layer: int) -> None:
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    config = TextEncoderConfig(
+        width=128, layers=4, heads=2, intermediate=512, activation=activation, vocabulary=49408, projection=96
+    )
+    torch.manual_seed(0)
+    ours = TextEncoder(config).eval()
+    random_weights(ours, 3)
+    reference = CLIPTextModelWithProjection(
+        CLIPTextConfig(
+            hidden_size=128,
+            num_hidden_layers=4,
+            num_attention_heads=2,
+            intermediate_size=512,
+            hidden_act=activation,
+            projection_dim=96,
+            bos_token_id=49406,
+            eos_token_id=49407,
+        )
+    ).eval()
+    names = reference.state_dict()
+    prefix = next(name for name in names if name.endswith("final_layer_norm.bias"))[: -len("final_layer_norm.bias")]
+    state = {prefix + name: w for name, w in ours.model.state_dict().items()}
+    reference.load_state_dict(state | {"text_projection.weight": ours.text_projection.weight}, strict=True)
+    ids = torch.tensor([[49406, 320, 2368, 49407, *[49407] * 73], [49406, *range(1000, 1075), 49407]])
+    expected = reference(ids, output_hidden_states=True)
+    found = ours(ids, layer=layer, final_norm=False)
+    assert found.pooled is not None
+    assert (found.hidden - expected.hidden_states[-layer]).abs().max() < TOLERANCE
+    assert (found.pooled - expected.text_embeds).abs().max() < TOLERANCE

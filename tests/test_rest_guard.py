@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI, Request, WebSocket
@@ -20,7 +22,7 @@ from modules.rest.services import ServerOptions
 LOCAL = "http://127.0.0.1:7860"
 
 
-def guarded(**options) -> FastAPI:
+def guarded(**options: Any) -> FastAPI:
     """An app that answers everything with the length of the body, behind the guards."""
     app = FastAPI(docs_url=None, openapi_url=None)
 
@@ -37,14 +39,15 @@ def guarded(**options) -> FastAPI:
     return app
 
 
-def client_of(app, base_url=LOCAL, **settings) -> TestClient:
-    return TestClient(app, base_url=base_url, raise_server_exceptions=False, **settings)
+def client_of(app: FastAPI) -> TestClient:
+    return TestClient(app, base_url=LOCAL, raise_server_exceptions=False)
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:7860", "127.0.0.1:1", "127.1.2.3", "[::1]:7860", "[::1]", "localhost.", "easel"]
+    "host",
+    ["localhost", "LOCALHOST:7860", "127.0.0.1:1", "127.1.2.3", "[::1]:7860", "[::1]", "localhost.", "easel"],
 )
-def test_a_local_server_answers_to_its_names(host):
+def test_a_local_server_answers_to_its_names(host: Any) -> None:
     answer = client_of(guarded(host_names=("Easel",))).get("/", headers={"Host": host})
     assert answer.status_code == 200
 
@@ -54,17 +57,20 @@ def test_a_local_server_answers_to_its_names(host):
     ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:7860", "0.0.0.0", "192.168.1.5", "",
      "localhost@evil.example", "evil.example/localhost", "localhost:x", "[::1", "localhost#x"],
 )  # fmt: skip
-def test_a_local_server_answers_to_no_other_name(host):
+def test_a_local_server_answers_to_no_other_name(host: Any) -> None:
     answer = client_of(guarded()).get("/", headers={"Host": host})
     assert answer.status_code == 400 and answer.json()["error"] == "UnknownHost"
 
 
-def test_a_server_for_others_answers_to_any_name():
+def test_a_server_for_others_answers_to_any_name() -> None:
     app = guarded(listen=True, gradio_auth=(("anna", "secret"),))
-    assert client_of(app).get("/", headers={"Host": "studio.example"}, auth=("anna", "secret")).status_code == 200
+    assert (
+        client_of(app).get("/", headers={"Host": "studio.example"}, auth=("anna", "secret")).status_code
+        == 200
+    )
 
 
-def test_host_headers():
+def test_host_headers() -> None:
     assert host_and_port("A.B:80") == ("a.b", 80) and host_and_port("[::1]:5") == ("::1", 5)
     assert host_and_port("a:b:c") is None and host_and_port("") is None
     assert is_loopback("::1") and not is_loopback("10.0.0.1") and not is_loopback("")
@@ -87,8 +93,10 @@ def test_host_headers():
         ("https://a.studio.example.evil", False),
     ],
 )
-def test_origins_of_changes(origin, allowed):
-    app = guarded(cors_origins=("https://studio.example",), cors_origins_regex=r"https://\w+\.studio\.example")
+def test_origins_of_changes(origin: Any, allowed: Any) -> None:
+    app = guarded(
+        cors_origins=("https://studio.example",), cors_origins_regex=r"https://\w+\.studio\.example"
+    )
     headers = {} if origin is None else {"Origin": origin}
     answer = client_of(app).post("/sdapi/v1/txt2img", json={}, headers=headers)
     assert answer.status_code == (200 if allowed else 403)
@@ -96,31 +104,33 @@ def test_origins_of_changes(origin, allowed):
         assert answer.json()["error"] == "ForeignOrigin"
 
 
-def test_reading_needs_no_origin_but_is_not_shared():
+def test_reading_needs_no_origin_but_is_not_shared() -> None:
     answer = client_of(guarded()).get("/", headers={"Origin": "https://evil.example"})
     assert answer.status_code == 200 and "access-control-allow-origin" not in answer.headers
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
-def test_an_allowed_site_may_read_and_ask_beforehand():
+def test_an_allowed_site_may_read_and_ask_beforehand() -> None:
     app = guarded(cors_origins=("https://studio.example",), api_auth=(("anna", "secret"),))
     headers = {"Origin": "https://studio.example", "Access-Control-Request-Method": "POST"}
     answer = client_of(app).options("/sdapi/v1/txt2img", headers=headers)
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == "https://studio.example"
     assert client_of(app).post("/sdapi/v1/x", headers={"Origin": "https://studio.example"}).status_code == 401
-    foreign = client_of(app).options("/sdapi/v1/txt2img", headers={**headers, "Origin": "https://evil.example"})
+    foreign = client_of(app).options(
+        "/sdapi/v1/txt2img", headers={**headers, "Origin": "https://evil.example"}
+    )
     assert "access-control-allow-origin" not in foreign.headers
 
 
-def test_the_page_behind_a_default_port():
+def test_the_page_behind_a_default_port() -> None:
     headers = {"Host": "localhost", "Origin": "http://localhost:80"}
     assert client_of(guarded()).post("/", headers=headers).status_code == 200
     headers = {"Host": "localhost:443", "Origin": "https://localhost"}
     assert client_of(guarded()).post("/", headers=headers).status_code == 200
 
 
-def test_websockets_of_other_sites_are_refused():
+def test_websockets_of_other_sites_are_refused() -> None:
     client = client_of(guarded())
     with client.websocket_connect("ws://127.0.0.1:7860/socket", headers={"Origin": LOCAL}):
         pass
@@ -133,13 +143,13 @@ def test_websockets_of_other_sites_are_refused():
         assert refused.value.code == 1008
 
 
-def test_bodies_over_the_limit():
+def test_bodies_over_the_limit() -> None:
     client = client_of(guarded(max_body=1000))
     assert client.post("/", content=b"x" * 1000).json() == {"length": 1000}
     answer = client.post("/", content=b"x" * 1001)
     assert answer.status_code == 413 and answer.json()["error"] == "TooLarge"
 
-    def pieces():
+    def pieces() -> Iterator[bytes]:
         for _ in range(20):
             yield b"x" * 100
 
@@ -148,10 +158,10 @@ def test_bodies_over_the_limit():
     assert client.post("/", content=b"", headers={"Content-Length": "-5"}).status_code == 400
 
 
-def test_the_limit_is_in_front_of_the_api(tmp_path):
+def test_the_limit_is_in_front_of_the_api(tmp_path: Path) -> None:
     house = build_house(tmp_path, ServerOptions(max_body=2048))
 
-    def pieces():
+    def pieces() -> Iterator[bytes]:
         yield b'{"prompt": "'
         for _ in range(50):
             yield b"x" * 100
@@ -184,7 +194,7 @@ ANNA, BERT, NOBODY = ("anna", "secret"), ("bert", "pass:word"), ("anna", "wrong"
         ({"listen": True, "api_auth": (ANNA,)}, "/internal/ping", [ANNA], [None]),
     ],
 )
-def test_passwords(options, path, right, wrong):
+def test_passwords(options: Any, path: Any, right: Any, wrong: Any) -> None:
     client = client_of(guarded(**options))
     address = LOCAL + path
     assert [client.get(address, auth=user).status_code for user in right] == [200] * len(right)
@@ -193,13 +203,20 @@ def test_passwords(options, path, right, wrong):
         assert answer.status_code == 401 and answer.headers["www-authenticate"].startswith("Basic")
 
 
+def test_passwords_behind_a_prefix() -> None:
+    client = TestClient(guarded(api_auth=(ANNA,)), base_url=LOCAL, root_path="/easel")
+    assert client.get("/easel/sdapi/v1/x").status_code == 401
+    assert client.get("/easel/gradio_api/file=/etc/passwd").status_code == 403
+    assert client.get("/easel/other").status_code == 200
+
+
 @pytest.mark.parametrize("value", ["Basic", "Basic !!!", "Bearer x", "Basic YW5uYQ=="])
-def test_broken_passwords(value):
+def test_broken_passwords(value: Any) -> None:
     answer = client_of(guarded(api_auth=(ANNA,))).get("/sdapi/v1/x", headers={"Authorization": value})
     assert answer.status_code == 401
 
 
-def test_headers_of_every_answer():
+def test_headers_of_every_answer() -> None:
     answer = client_of(guarded()).get("/")
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
@@ -209,7 +226,7 @@ def test_headers_of_every_answer():
 
 
 @pytest.fixture
-def uploads(tmp_path, monkeypatch) -> Path:
+def uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "uploads"
     (folder / "abc").mkdir(parents=True)
     (folder / "abc" / "picture.png").write_bytes(b"x")
@@ -224,7 +241,7 @@ JSON_PATHS = ["queue/join", "run/predict", "api/predict", "call/x", "call/v2/x",
 
 
 @pytest.mark.parametrize("route", JSON_PATHS)
-def test_files_that_a_pages_request_may_name(uploads, tmp_path, route):
+def test_files_that_a_pages_request_may_name(uploads: Path, tmp_path: Path, route: Any) -> None:
     client = client_of(guarded(gradio_folders=(tmp_path / "outputs",)))
     meta = {"_type": "gradio.FileData"}
 
@@ -249,10 +266,10 @@ def test_files_that_a_pages_request_may_name(uploads, tmp_path, route):
         assert status(path) == 403, path
 
 
-def test_files_in_bodies_that_try_to_hide(uploads):
+def test_files_in_bodies_that_try_to_hide(uploads: Path) -> None:
     client = client_of(guarded())
     good = json.dumps(str(uploads / "abc" / "picture.png"))
-    twice = '{"data": [{"path": "/etc/passwd", "path": %s}]}' % good
+    twice = f'{{"data": [{{"path": "/etc/passwd", "path": {good}}}]}}'
     bare = '{"data": [{"path": "/etc/passwd"}]}'
     deep = '{"data": [' + '{"a": ' * 40 + bare + "}" * 40 + "]}"
     escaped = '{"data": [{"\\u0070ath": "/etc/passwd"}]}'
@@ -263,10 +280,10 @@ def test_files_in_bodies_that_try_to_hide(uploads):
     assert client.post("/gradio_api/run/x", content="{not json").status_code == 200
 
 
-def test_bodies_reach_the_app_unchanged(uploads):
+def test_bodies_reach_the_app_unchanged(uploads: Path) -> None:
     client = client_of(guarded())
 
-    def pieces():
+    def pieces() -> Iterator[bytes]:
         yield b'{"data": ["'
         yield b"x" * 70_000
         yield b'"]}'
@@ -274,12 +291,12 @@ def test_bodies_reach_the_app_unchanged(uploads):
     assert client.post("/gradio_api/queue/join", content=pieces()).json() == {"length": 70_014}
 
 
-def test_uploads_are_not_read_as_json(uploads):
+def test_uploads_are_not_read_as_json(uploads: Path) -> None:
     files = {"files": ("x.json", b'{"path": "/etc/passwd"}')}
     assert client_of(guarded()).post("/gradio_api/upload", files=files).status_code == 200
 
 
-def test_file_addresses(uploads, tmp_path):
+def test_file_addresses(uploads: Path, tmp_path: Path) -> None:
     client = client_of(guarded(gradio_folders=(tmp_path / "outputs",)))
     assert client.get(f"/gradio_api/file={uploads}/abc/picture.png").status_code == 200
     assert client.get(f"/gradio_api/file={tmp_path}/outputs/a.png").status_code == 200
@@ -287,6 +304,8 @@ def test_file_addresses(uploads, tmp_path):
         "/gradio_api/file=/etc/passwd",
         "/gradio_api/file/etc/passwd",
         "/gradio_api//file=/etc/passwd",
+        "/page/gradio_api/file=/etc/passwd",
+        f"/gradio_api/file=/etc/passwd/gradio_api/file={uploads}/abc/picture.png",
         "/file=/etc/passwd",
         f"/gradio_api/file={uploads}/../secret.txt",
         f"/gradio_api/file={uploads}/%2e%2e/secret.txt",
@@ -297,12 +316,12 @@ def test_file_addresses(uploads, tmp_path):
         assert client.get(LOCAL + path).status_code == 403, path
 
 
-def test_paths_in_bodies():
+def test_paths_in_bodies() -> None:
     assert paths_in(b'{"path": "a", "x": [{"path": "b"}, {"path": 5}]}') == ["b", "a"]
     assert paths_in(b"not json") == [] and paths_in(b"\xff") == []
 
 
-def test_behind_the_guards_gradio_works(uploads, tmp_path):
+def test_behind_the_guards_gradio_works(uploads: Path, tmp_path: Path) -> None:
     """The page is mounted on the app: its own routes pass, and the guards stand in front of them."""
     gradio = pytest.importorskip("gradio")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

@@ -4,62 +4,106 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import APIRouter
 from fastapi.testclient import TestClient
 from PIL import Image
-from rest_support import LOCAL, build_house, close
+from rest_support import LOCAL, House, build_house, close
 
 from modules.imaging.storage import png_bytes
+from modules.jobs.queue import Job
 from modules.rest.errors import RestFault, SafeJSONResponse
 from modules.rest.options import FIXED, SETTINGS, find_checkpoint
 from modules.rest.services import ServerOptions
 from modules.settings.model import Settings
 
-GET = """progress options cmd-flags samplers schedulers upscalers latent-upscale-modes sd-models sd-vae hypernetworks
-face-restorers realesrgan-models prompt-styles embeddings memory scripts script-info extensions""".split()
-POST = """txt2img img2img extra-single-image extra-batch-images png-info interrogate interrupt skip options
-refresh-embeddings refresh-checkpoints refresh-vae create/embedding create/hypernetwork train/embedding
-train/hypernetwork unload-checkpoint reload-checkpoint server-kill server-restart server-stop""".split()
+GET = [
+    "progress",
+    "options",
+    "cmd-flags",
+    "samplers",
+    "schedulers",
+    "upscalers",
+    "latent-upscale-modes",
+    "sd-models",
+    "sd-vae",
+    "hypernetworks",
+    "face-restorers",
+    "realesrgan-models",
+    "prompt-styles",
+    "embeddings",
+    "memory",
+    "scripts",
+    "script-info",
+    "extensions",
+]
+POST = [
+    "txt2img",
+    "img2img",
+    "extra-single-image",
+    "extra-batch-images",
+    "png-info",
+    "interrogate",
+    "interrupt",
+    "skip",
+    "options",
+    "refresh-embeddings",
+    "refresh-checkpoints",
+    "refresh-vae",
+    "create/embedding",
+    "create/hypernetwork",
+    "train/embedding",
+    "train/hypernetwork",
+    "unload-checkpoint",
+    "reload-checkpoint",
+    "server-kill",
+    "server-restart",
+    "server-stop",
+]
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house = build_house(tmp_path_factory.mktemp("shared"))
     yield house
     close(house)
 
 
 @pytest.fixture
-def house(tmp_path):
+def house(tmp_path: Path) -> Iterator[House]:
     house = build_house(tmp_path)
     yield house
     close(house)
 
 
-def test_the_list_of_routes_is_whole():
+def test_the_list_of_routes_is_whole() -> None:
     assert len(GET) + len(POST) == 39
 
 
 @pytest.mark.parametrize("name", GET)
-def test_every_get_route_answers(shared, name):
+def test_every_get_route_answers(shared: House, name: Any) -> None:
     answer = shared.client().get(f"/sdapi/v1/{name}")
     assert answer.status_code == 200
     assert isinstance(answer.json(), (list, dict))
 
 
 @pytest.mark.parametrize("name", POST)
-def test_every_post_route_answers(shared, name):
-    answer = shared.client().post(f"/sdapi/v1/{name}", json={"width": 8, "height": 8} if name == "txt2img" else {})
+def test_every_post_route_answers(shared: House, name: Any) -> None:
+    answer = shared.client().post(
+        f"/sdapi/v1/{name}", json={"width": 8, "height": 8} if name == "txt2img" else {}
+    )
     assert answer.status_code in (200, 400, 403, 422)
     if answer.status_code != 200:
         assert answer.json()["detail"].endswith(".")
 
 
 @pytest.mark.parametrize("name", POST)
-def test_every_post_route_answers_without_a_body(shared, name):
+def test_every_post_route_answers_without_a_body(shared: House, name: Any) -> None:
     answer = shared.client().post(f"/sdapi/v1/{name}")
     assert answer.status_code in (200, 400, 403, 422)
 
@@ -80,7 +124,7 @@ def test_every_post_route_answers_without_a_body(shared, name):
         ("GET", "/easel/static/nothing.js"),
     ],
 )
-def test_what_is_not_there_is_404_in_the_common_form(shared, method, path):
+def test_what_is_not_there_is_404_in_the_common_form(shared: House, method: Any, path: Any) -> None:
     answer = shared.client().request(method, path)
     assert answer.status_code == 404
     body = answer.json()
@@ -96,12 +140,12 @@ def test_what_is_not_there_is_404_in_the_common_form(shared, method, path):
         ("/sdapi/v1/progress?skip_current_image=perhaps", "skip_current_image"),
     ],
 )
-def test_bad_parameters_of_an_address(shared, path, field):
+def test_bad_parameters_of_an_address(shared: House, path: Any, field: Any) -> None:
     answer = shared.client().get(path)
     assert answer.status_code == 422 and answer.json()["field"] == field and field in answer.json()["detail"]
 
 
-def test_lists(shared):
+def test_lists(shared: House) -> None:
     client = shared.client()
     samplers = client.get("/sdapi/v1/samplers").json()
     assert samplers[1] == {
@@ -124,7 +168,7 @@ def test_lists(shared):
     assert client.get("/sdapi/v1/embeddings").json() == {"loaded": {}, "skipped": {}}
 
 
-def test_refresh_and_stop(house, tmp_path):
+def test_refresh_and_stop(house: House, tmp_path: Path) -> None:
     client = house.client()
     assert client.post("/sdapi/v1/refresh-checkpoints").status_code == 200 and house.refreshed == [True]
     assert client.post("/sdapi/v1/server-stop").status_code == 403 and house.stopped == []
@@ -133,7 +177,7 @@ def test_refresh_and_stop(house, tmp_path):
     close(other)
 
 
-def test_command_line_without_passwords(tmp_path):
+def test_command_line_without_passwords(tmp_path: Path) -> None:
     from modules.cli import parse
 
     line = parse(["--api-auth", "anna:secret", "--port", "7001"])
@@ -143,7 +187,7 @@ def test_command_line_without_passwords(tmp_path):
     close(house)
 
 
-def test_options_are_told_by_their_older_names(house):
+def test_options_are_told_by_their_older_names(house: House) -> None:
     options = house.client().get("/sdapi/v1/options").json()
     assert options["sd_model_checkpoint"] == "lab.safetensors [ababababab]"
     assert options["sd_checkpoint_hash"] == "ab" * 32
@@ -151,7 +195,7 @@ def test_options_are_told_by_their_older_names(house):
     assert options["samples_format"] == "png"
 
 
-def test_every_mapped_setting_exists_once():
+def test_every_mapped_setting_exists_once() -> None:
     values = Settings().model_dump()
     for name, path in SETTINGS.items():
         group, key = path.split(".")
@@ -160,7 +204,7 @@ def test_every_mapped_setting_exists_once():
     assert not set(SETTINGS) & set(FIXED)
 
 
-def test_options_round_trip(house):
+def test_options_round_trip(house: House) -> None:
     client = house.client()
     changes = {
         "CLIP_stop_at_last_layers": 2,
@@ -197,7 +241,7 @@ def test_options_round_trip(house):
         ("live_previews_enable", [], 422),
     ],
 )
-def test_a_bad_option_changes_nothing(house, name, value, status):
+def test_a_bad_option_changes_nothing(house: House, name: Any, value: Any, status: Any) -> None:
     client = house.client()
     body = json.dumps({"s_noise": 2.0, name: value})
     answer = client.post("/sdapi/v1/options", content=body, headers={"Content-Type": "application/json"})
@@ -207,25 +251,34 @@ def test_a_bad_option_changes_nothing(house, name, value, status):
     assert house.services.settings.current == Settings()
 
 
-def test_a_checkpoint_is_found_by_all_its_names(shared):
+def test_a_checkpoint_is_found_by_all_its_names(shared: House) -> None:
     known = shared.services.checkpoints()
-    for name in ("lab", "lab.safetensors", "LAB.safetensors", "lab.safetensors [ababababab]", "ababababab", "ab" * 32):
+    for name in (
+        "lab",
+        "lab.safetensors",
+        "LAB.safetensors",
+        "lab.safetensors [ababababab]",
+        "ababababab",
+        "ab" * 32,
+    ):
         found = find_checkpoint(name, known)
         assert found is not None and found.name == "lab"
     assert find_checkpoint("lab.safetensors [0123456789]", known) is not None
     assert find_checkpoint("la", known) is None
 
 
-def run_until_held(house, **fields):
+def run_until_held(house: House, **fields: Any) -> Job:
     from modules.generation.requests import TextToImage
 
     house.engine.gate.clear()
-    job = house.services.queue.submit(TextToImage(width=8, height=8, steps=4, sampler="Euler", **fields), "page")
+    job = house.services.queue.submit(
+        TextToImage(width=8, height=8, steps=4, sampler="Euler", **fields), "page"
+    )
     assert house.engine.begun.wait(5)
     return job
 
 
-def test_progress(house):
+def test_progress(house: House) -> None:
     client = house.client()
     idle = client.get("/sdapi/v1/progress").json()
     assert idle["progress"] == 0 and idle["eta_relative"] == 0 and idle["current_image"] is None
@@ -246,12 +299,11 @@ def test_progress(house):
     client.post("/sdapi/v1/skip")
     assert client.get("/sdapi/v1/progress").json()["state"]["skipped"]
     assert client.post("/easel/interrupt").json() == {"running": True}
-    house.services.queue.wait(1, 5)
-    assert house.services.queue.get(1).status.value == "interrupted"
+    assert house.services.queue.wait(1, 5).status.value == "interrupted"
     assert client.post("/easel/skip").json() == {"running": False}
 
 
-def test_internal(house):
+def test_internal(house: House) -> None:
     client = house.client()
     assert client.get("/internal/ping").json() == {}
     job = run_until_held(house)
@@ -270,14 +322,14 @@ def test_internal(house):
     assert client.get("/internal/sysinfo").json()["Packages"]["fastapi"]
 
 
-def test_a_clients_own_name_of_a_job(house):
+def test_a_clients_own_name_of_a_job(house: House) -> None:
     client = house.client()
     fields = {"width": 8, "height": 8, "force_task_id": "task(abc)"}
     assert client.post("/sdapi/v1/txt2img", json=fields).status_code == 200
     assert client.post("/internal/progress", json={"id_task": "task(abc)"}).json()["completed"]
 
 
-def test_png_info(shared):
+def test_png_info(shared: House) -> None:
     infotext = "a fox\nNegative prompt: trees\nSteps: 20, Sampler: Euler, Seed: 5, Size: 8x8"
     data = b64encode(png_bytes(Image.new("RGB", (8, 8)), infotext)).decode()
     for text in (data, "data:image/png;base64," + data):
@@ -289,12 +341,12 @@ def test_png_info(shared):
 
 
 @pytest.mark.parametrize("image", ["!!!", "aGVsbG8=", "http://127.0.0.1/x.png", 5, ""])
-def test_png_info_of_no_picture(shared, image):
+def test_png_info_of_no_picture(shared: House, image: Any) -> None:
     answer = shared.client().post("/sdapi/v1/png-info", json={"image": image})
     assert answer.status_code == 422 and answer.json()["field"] == "image"
 
 
-def test_answers_hold_no_nan(house):
+def test_answers_hold_no_nan(house: House) -> None:
     router = APIRouter()
 
     @router.get("/nan", response_class=SafeJSONResponse)
@@ -305,8 +357,8 @@ def test_answers_hold_no_nan(house):
     assert house.client().get("/nan").json() == {"a": [None, {"b": None}], "c": 1.5}
 
 
-def test_an_exception_in_a_route_is_one_sentence(house, caplog):
-    def broken():
+def test_an_exception_in_a_route_is_one_sentence(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> None:
         raise KeyError("hidden")
 
     house.app.router.add_api_route("/broken", broken)
@@ -317,10 +369,10 @@ def test_an_exception_in_a_route_is_one_sentence(house, caplog):
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_fault_keeps_its_status():
+def test_a_fault_keeps_its_status() -> None:
     assert RestFault(418, "No.").status == 418
 
 
-def test_the_documentation_page_lists_the_fields(shared):
+def test_the_documentation_page_lists_the_fields(shared: House) -> None:
     schema = TestClient(shared.app, base_url=LOCAL).get("/openapi.json").json()
     assert "cfg_scale" in schema["components"]["schemas"]["TextToImageBody"]["properties"]

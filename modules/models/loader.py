@@ -96,8 +96,6 @@ def _text_encoder(tensors: Tensors, family: Family, path: Path, compute: Compute
     config = text_encoder_config({name[len("model.") :]: s for name, s in _shapes(part).items()}, family)
     with torch.device("meta"):
         encoder = TextEncoder(config)
-    # not in the file: a plain range, which the module keeps as a buffer outside of its state
-    encoder.model.embeddings.position_ids = torch.arange(config.positions, device=compute.device).unsqueeze(0)
     _fill(encoder, part, path, compute.device, compute.text)
     return encoder
 

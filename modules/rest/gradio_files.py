@@ -20,10 +20,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.rest.errors import error_response
+from modules.rest.guard import path_of
 from modules.rest.services import ServerOptions
 
-_FILE = re.compile(r"/(?:gradio_api/+)?file[=/](?P<name>.*)", re.DOTALL)
-_PROXY = re.compile(r"/(?:gradio_api/+)?proxy=", re.DOTALL)
+_FILE = re.compile(r"/+(?:.*?gradio_api/+)?file[=/](?P<name>.*)", re.DOTALL)
+_PROXY = re.compile(r"/+(?:.*?gradio_api/+)?proxy=", re.DOTALL)
 _BODY = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -74,7 +75,7 @@ class GradioFileGuard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = scope["path"]
+        path = path_of(scope)
         named = _FILE.match(path)
         if _PROXY.match(path) or (named and self.foreign([named["name"]])):
             await self._refuse(scope, receive, send)

@@ -58,6 +58,12 @@ def host_and_port(address: str) -> tuple[str, int | None] | None:
     return parts.hostname.lower().removesuffix("."), port
 
 
+def path_of(scope: Scope) -> str:
+    """The request's path without the prefix that a reverse proxy adds (`--subpath`)."""
+    path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
 def is_loopback(name: str) -> bool:
     """True for `localhost` and the addresses of this machine's loopback."""
     if name in ("localhost", ""):
@@ -124,7 +130,7 @@ class PasswordGuard(Guard):
 
     def refusal(self, scope: Scope) -> ASGIApp | None:
         """See `Guard`."""
-        users = self._users_of(scope["path"])
+        users = self._users_of(path_of(scope))
         if not users or (scope["type"] == "http" and scope["method"] == "OPTIONS"):
             return None
         if _known(Headers(scope=scope).get("authorization", ""), users):

@@ -116,7 +116,12 @@ def find_checkpoint(name: str, checkpoints: Sequence[CheckpointInfo]) -> Checkpo
         if wanted in (found.title, found.name, filename_of(found), found.hash, found.sha256):
             return found
     for found in checkpoints:
-        if bare in (found.name.lower(), filename_of(found).lower(), found.path.stem.lower(), found.path.name.lower()):
+        if bare in (
+            found.name.lower(),
+            filename_of(found).lower(),
+            found.path.stem.lower(),
+            found.path.name.lower(),
+        ):
             return found
     return None
 

@@ -46,6 +46,8 @@ class Denoiser(nn.Module):
         super().__init__()
         self.unet = UNet(UNET)
         self.text = TextEncoder(TEXT)
+        for table in (self.text.model.embeddings.token_embedding, self.text.model.embeddings.position_embedding):
+            nn.init.normal_(table.weight, std=0.02)
         _zero_the_residuals(self.unet)
 
     def forward(self, x: Tensor, timesteps: Tensor, ids: Tensor) -> Tensor:

@@ -1,0 +1,100 @@
+// A picture's recipe (infotext), read for people, and the buttons that use it again.
+import * as api from "./api.js";
+import { showError } from "./alerts.js";
+import { byId, confirm, copy, el } from "./dom.js";
+import { fill, fillFromRequest } from "./form.js";
+
+/**
+ * Split an infotext into prompt, negative prompt and parameters.
+ * @param {string} text
+ * @returns {{prompt: string, negative: string, parameters: [string, string][]}}
+ */
+export function parse(text) {
+  const lines = text.trim().split("\n");
+  const last = lines.at(-1) ?? "";
+  const parameters = /^[\w .-]+: [^,]+(,|$)/.test(last) && !last.startsWith("Negative prompt:") ? lines.pop() : "";
+  const at = lines.findIndex((line) => line.startsWith("Negative prompt:"));
+  const negative = at < 0 ? [] : lines.splice(at);
+  return {
+    prompt: lines.join("\n").trim(),
+    negative: negative.join("\n").replace("Negative prompt:", "").trim(),
+    parameters: pairs(parameters ?? ""),
+  };
+}
+
+/** "Steps: 20, Size: 64x64, Hashes: \"a, b\"" as pairs; quoted values are JSON strings. */
+function pairs(line) {
+  const pattern = /\s*([\w .\-/+]+):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)/g;
+  return [...line.matchAll(pattern)].map(([, name, value]) => [name.trim(), unquoted(value.trim())]);
+}
+
+function unquoted(value) {
+  try {
+    return value.startsWith('"') ? JSON.parse(value) : value;
+  } catch {
+    return value;
+  }
+}
+
+/** Put the settings of a picture's job into the form; the seed is the picture's own. */
+export async function reuse(picture) {
+  try {
+    const { job } = await api.job(picture.job);
+    const changes = { seed: picture.seed, batch_count: 1, batch_size: 1 };
+    const noise = job.request.noise;
+    if (noise?.variation_strength > 0) changes["noise.variation_seed"] = noise.variation_seed + picture.number;
+    fillFromRequest(job.request, changes);
+    return true;
+  } catch (error) {
+    showError(error.message);
+    return false;
+  }
+}
+
+/** The buttons "Copy", "Use these settings" and "Use the seed". */
+export function recipeButtons(picture, { onUsed = () => {} } = {}) {
+  const button = (text, action) => el("button", { type: "button", class: "easel-button", onclick: action }, text);
+  return el(
+    "div",
+    { class: "easel-recipe-buttons" },
+    button("Use these settings", async ({ currentTarget: self }) => {
+      if (await reuse(picture)) confirm(self, "Done");
+      onUsed();
+    }),
+    button("Use the seed", ({ currentTarget: self }) => {
+      fill({ seed: picture.seed });
+      confirm(self, "Done");
+      onUsed();
+    }),
+    button("Copy recipe", async ({ currentTarget: self }) => {
+      await copy(picture.infotext);
+      confirm(self, "Copied");
+    }),
+  );
+}
+
+/** The recipe as elements: texts, parameters as chips. */
+export function recipeBody(picture) {
+  const { prompt, negative, parameters } = parse(picture.infotext);
+  const text = (label, value) =>
+    value ? el("div", { class: "easel-recipe-text" }, el("h3", {}, label), el("p", {}, value)) : null;
+  const chips = parameters.map(([name, value]) =>
+    el("div", { class: "easel-chip" }, el("dt", {}, name), el("dd", { title: value }, value)),
+  );
+  const note = picture.complete ? null : el("p", { class: "easel-note" }, "Interrupted before its last step.");
+  return [text("Prompt", prompt), text("Negative prompt", negative), el("dl", { class: "easel-chips" }, ...chips), note];
+}
+
+let shown = null;
+
+/** Show the recipe beside the stage; null hides it. */
+export function showRecipe(picture) {
+  const panel = byId("html_info_txt2img");
+  if (!panel || shown === picture?.id) return;
+  shown = picture?.id ?? null;
+  panel.hidden = !picture;
+  if (!picture) return panel.replaceChildren();
+  const file = el("p", { class: "easel-file" }, picture.file);
+  const parts = [...recipeBody(picture), recipeButtons(picture), file];
+  panel.replaceChildren(...parts.filter(Boolean));
+}

@@ -1,0 +1,108 @@
+// The wall with the picture: the preview while one is made, then the finished picture, or a friendly word.
+import { pictureUrl } from "./api.js";
+import { byId } from "./dom.js";
+import { showRecipe } from "./recipe.js";
+import { fitted } from "./scale.js";
+import { runningJob, shownPicture, state, watch } from "./store.js";
+import { openViewer } from "./viewer.js";
+
+let natural = null;
+
+/** Wire the stage. */
+export function wireStage() {
+  watch((what) => {
+    if (what === "snapshot" || what === "job" || what === "progress" || what === "picture" || what === "select") render();
+  });
+  byId("easel_frame").addEventListener("click", () => {
+    const picture = visiblePicture();
+    if (picture) openViewer(picture.id);
+  });
+  byId("easel_picture").addEventListener("load", ({ currentTarget: image }) => {
+    if (natural?.preview) place(previewSize(image, runningJob()?.request));
+  });
+  byId("easel_picture").addEventListener("error", () => {
+    byId("easel_picture").alt = "The file of this picture is not there any more.";
+  });
+  new ResizeObserver(() => place(natural)).observe(byId("easel_wall"));
+  render();
+}
+
+/** The finished picture on the wall, or null while a preview or nothing hangs there. */
+export function visiblePicture() {
+  const job = runningJob();
+  if (!job || !state.progress) return shownPicture();
+  if (state.preview) return null;
+  return state.pictures.find((picture) => picture.job === job.id) ?? null;
+}
+
+/** What hangs on the wall now: one of five states, which the style sheet and the tests know by name. */
+function situation() {
+  if (!state.ready) return "starting";
+  const making = state.progress && runningJob();
+  if (making && state.preview) return "preview";
+  if (visiblePicture()) return "picture";
+  return making ? "waiting" : "welcome";
+}
+
+/** Bring the wall up to date. */
+export function render() {
+  const now = situation();
+  const wall = byId("easel_wall");
+  const picture = visiblePicture();
+  wall.dataset.state = now;
+  wall.dataset.working = String(Boolean(state.progress));
+  byId("easel_welcome").hidden = now !== "welcome";
+  byId("easel_blank").hidden = now !== "waiting";
+  byId("easel_frame").hidden = now !== "picture" && now !== "preview";
+  byId("easel_frame").disabled = now === "preview";
+  if (now === "preview") showPreview();
+  if (now === "picture") showPicture(picture);
+  if (now === "waiting") place({ width: runningJob().request.width, height: runningJob().request.height });
+  showRecipe(state.progress && !picture ? null : shownOr(picture));
+}
+
+const shownOr = (picture) => picture ?? (state.progress ? null : shownPicture());
+
+function showPreview() {
+  const image = byId("easel_picture");
+  if (image.getAttribute("src") === state.preview) return;
+  natural ??= { width: 1, height: 1 };
+  natural.preview = true;
+  image.src = state.preview;
+  image.alt = "The picture so far";
+}
+
+function showPicture(picture) {
+  const image = byId("easel_picture");
+  const url = pictureUrl(picture);
+  if (image.getAttribute("src") !== url) {
+    image.src = url;
+    image.alt = picture.infotext.split("\n")[0] || "A picture without a prompt";
+  }
+  place({ width: picture.width, height: picture.height });
+}
+
+/** A preview stands for the picture that it becomes; one of several pictures at a time is a mosaic. */
+function previewSize(image, request) {
+  const { naturalWidth: width, naturalHeight: height } = image;
+  if (!request || !width) return natural;
+  const alike = Math.abs(width / height - request.width / request.height) < 0.02;
+  const single = (state.progress?.count ?? 1) === 1;
+  const factor = alike && single ? request.width / width : Math.sqrt((request.width * request.height * (state.progress?.count ?? 1)) / (width * height));
+  return { width: width * factor, height: height * factor, preview: true };
+}
+
+/** Give frame and blank the size for a picture of this size. */
+function place(size) {
+  if (!size) return;
+  natural = size;
+  const wall = byId("easel_wall");
+  const style = getComputedStyle(wall);
+  const room = wall.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const height = parseFloat(style.getPropertyValue("--easel-room-height")) || innerHeight * 0.62;
+  const fit = fitted(size.width, size.height, room, Math.min(height, innerHeight * 0.7));
+  for (const id of ["easel_frame", "easel_blank"]) {
+    byId(id).style.width = `${fit.width}px`;
+    byId(id).style.height = `${fit.height}px`;
+  }
+}

@@ -1,0 +1,124 @@
+// A picture large, with its recipe: a modal dialog, so that Esc and the focus are the browser's business.
+import { pictureUrl } from "./api.js";
+import { el } from "./dom.js";
+import { recipeBody, recipeButtons } from "./recipe.js";
+import { fitted } from "./scale.js";
+import { select, state, watch } from "./store.js";
+
+let dialog = null;
+let shown = null;
+let zoomed = false;
+const parts = {};
+
+function icon(path) {
+  const holder = el("span", { "aria-hidden": "true", class: "easel-icon" });
+  holder.innerHTML = `<svg viewBox="0 0 24 24"><path d="${path}" /></svg>`;
+  return holder;
+}
+
+function iconButton(label, path, action, extra = {}) {
+  return el("button", { type: "button", class: "easel-icon-button", "aria-label": label, title: label, onclick: action, ...extra }, icon(path));
+}
+
+function build() {
+  parts.image = el("img", { alt: "", onclick: () => zoom(!zoomed) });
+  parts.canvas = el("div", { class: "easel-viewer-canvas" }, parts.image);
+  parts.count = el("p", { class: "easel-viewer-count", "aria-live": "polite" });
+  parts.zoom = el("button", { type: "button", class: "easel-button", "aria-pressed": "false", onclick: () => zoom(!zoomed) }, "1:1");
+  parts.download = el("a", { class: "easel-button", download: "" }, "Download");
+  parts.recipe = el("div", { class: "easel-viewer-recipe" });
+  parts.back = iconButton("Newer picture", "M15 5l-7 7 7 7", () => step(-1), { "data-step": "back" });
+  parts.on = iconButton("Older picture", "M9 5l7 7-7 7", () => step(1), { "data-step": "on" });
+  const close = iconButton("Close", "M6 6l12 12M18 6L6 18", () => dialog.close());
+  const bar = el("header", {}, parts.count, parts.zoom, parts.download, close);
+  dialog = el("dialog", { class: "easel-viewer", "aria-label": "Picture" }, bar, parts.back, parts.canvas, parts.on, parts.recipe);
+  dialog.addEventListener("keydown", keys);
+  dialog.addEventListener("close", () => shown !== null && select(shown === state.pictures[0]?.id ? null : shown));
+  dialog.addEventListener("click", (event) => event.target === parts.canvas && dialog.close());
+  swipe(parts.canvas);
+  new ResizeObserver(layout).observe(parts.canvas);
+  watch((what) => what === "picture" && dialog.open && show());
+  document.body.append(dialog);
+}
+
+/** Open the viewer at a picture. */
+export function openViewer(id) {
+  if (!dialog) build();
+  shown = id;
+  zoom(false);
+  if (!dialog.open) dialog.showModal();
+  show();
+}
+
+function place() {
+  return state.pictures.findIndex((picture) => picture.id === shown);
+}
+
+/** Go to a newer (-1) or older (1) picture. */
+function step(by) {
+  const next = state.pictures[place() + by];
+  if (!next) return;
+  shown = next.id;
+  zoom(false);
+  show();
+}
+
+function show() {
+  const at = place();
+  const picture = state.pictures[at];
+  if (!picture) return dialog.close();
+  const title = picture.infotext.split("\n")[0] || "A picture without a prompt";
+  if (parts.image.dataset.picture !== String(picture.id)) {
+    parts.image.dataset.picture = picture.id;
+    parts.image.src = pictureUrl(picture);
+    parts.image.alt = title;
+    parts.recipe.replaceChildren(
+      ...[...recipeBody(picture), recipeButtons(picture, { onUsed: () => setTimeout(() => dialog.close(), 350) })].filter(Boolean),
+    );
+  }
+  parts.count.textContent = `${at + 1} of ${state.pictures.length}`;
+  parts.download.href = pictureUrl(picture);
+  parts.download.setAttribute("download", picture.file.split("/").at(-1));
+  parts.back.disabled = at === 0;
+  parts.on.disabled = at === state.pictures.length - 1;
+  layout();
+  for (const near of [state.pictures[at + 1], state.pictures[at - 1]]) if (near) new Image().src = pictureUrl(near);
+}
+
+function layout() {
+  const picture = state.pictures[place()];
+  if (!picture || !dialog.open) return;
+  const { clientWidth, clientHeight } = parts.canvas;
+  const size = zoomed ? { width: picture.width, height: picture.height } : fitted(picture.width, picture.height, clientWidth, clientHeight);
+  parts.image.style.width = `${zoomed ? size.width / devicePixelRatio : size.width}px`;
+  parts.image.style.height = `${zoomed ? size.height / devicePixelRatio : size.height}px`;
+}
+
+/** One pixel of the picture on one of the screen, or as large as fits. */
+function zoom(on) {
+  zoomed = on;
+  parts.zoom.setAttribute("aria-pressed", String(on));
+  dialog.classList.toggle("easel-zoomed", on);
+  layout();
+}
+
+function keys(event) {
+  const actions = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), z: () => zoom(!zoomed) };
+  if (!actions[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  actions[event.key]();
+}
+
+function swipe(area) {
+  let from = null;
+  area.addEventListener("touchstart", (event) => {
+    from = event.touches.length === 1 && !zoomed ? event.touches[0] : null;
+  }, { passive: true });
+  area.addEventListener("touchend", (event) => {
+    const to = event.changedTouches[0];
+    if (!from || !to) return;
+    const across = to.clientX - from.clientX;
+    if (Math.abs(across) > 50 && Math.abs(across) > 2 * Math.abs(to.clientY - from.clientY)) step(across > 0 ? -1 : 1);
+    from = null;
+  }, { passive: true });
+}
