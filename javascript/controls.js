@@ -1,12 +1,12 @@
 // What the form's small controls do: sliders beside numbers, swap, dice, seed, examples, hints for screen readers.
-import { byId, el } from "./dom.js";
+import { byId, el, present } from "./dom.js";
 import { blockOf, fields } from "./fields.js";
 import { fill, onValues, values } from "./form.js";
 import { state, shownPicture, watch } from "./store.js";
 
 /** Wire the controls. */
 export function wireControls() {
-  for (const field of fields) if (field.slider) addSlider(field);
+  for (const field of fields) if (field.slider) present([field.id]).then(() => addSlider(field));
   byId("txt2img_res_switch_btn").addEventListener("click", () => fill({ width: values.height, height: values.width }));
   byId("txt2img_random_seed").addEventListener("click", () => fill({ seed: -1 }));
   byId("txt2img_reuse_seed").addEventListener("click", () => {

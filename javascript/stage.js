@@ -18,7 +18,10 @@ export function wireStage() {
     if (picture) openViewer(picture.id);
   });
   byId("easel_picture").addEventListener("load", ({ currentTarget: image }) => {
-    if (natural?.preview) place(previewSize(image, runningJob()?.request));
+    if (!natural?.preview) return;
+    place(previewSize(image, runningJob()?.request));
+    // A preview has few pixels: blurred by a part of one, it is a picture out of focus and not a grid.
+    image.style.setProperty("--easel-blur", `${Math.min(12, (0.4 * image.clientWidth) / image.naturalWidth)}px`);
   });
   byId("easel_picture").addEventListener("error", () => {
     byId("easel_picture").alt = "The file of this picture is not there any more.";
@@ -98,9 +101,9 @@ function place(size) {
   natural = size;
   const wall = byId("easel_wall");
   const style = getComputedStyle(wall);
-  const room = wall.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-  const height = parseFloat(style.getPropertyValue("--easel-room-height")) || innerHeight * 0.62;
-  const fit = fitted(size.width, size.height, room, Math.min(height, innerHeight * 0.7));
+  const width = wall.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const height = wall.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+  const fit = fitted(size.width, size.height, width, height);
   for (const id of ["easel_frame", "easel_blank"]) {
     byId(id).style.width = `${fit.width}px`;
     byId(id).style.height = `${fit.height}px`;

@@ -159,8 +159,8 @@ def test_meanings(tmp_path: Path) -> None:
         "--port=7001", "--nowebui", "--api", "--ckpt", str(checkpoint), "--ckpt-dir", str(tmp_path),
         "--ckpt-dir", str(tmp_path / ".."), "--data-dir", str(tmp_path / "data"),
         "--api-auth", "anna:secret,bert:a:b", "--theme", "dark", "--loglevel", "debug", "--autolaunch",
-        "--cors-allow-origins", "https://a.example/, https://b.example", "--no-autolaunch", "--use-cpu", "all",
-        "--skip-load-model-at-start", "--subpath", "/easel/",
+        "--cors-allow-origins", "https://a.example/, https://b.example", "--no-autolaunch",
+        "--use-cpu", "all", "--skip-load-model-at-start", "--subpath", "/easel/",
     ])  # fmt: skip
     assert (line.port, line.nowebui, line.checkpoint_files) == (7001, True, (checkpoint,))
     assert len(line.checkpoint_dirs) == 2 and line.api_auth == (("anna", "secret"), ("bert", "a:b"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from rest_support import House, build_house, close
 
 from modules.generation.requests import TextToImage
 from modules.jobs.events import Event
@@ -25,6 +25,7 @@ from modules.rest.gallery import make_thumbnail
 from modules.rest.server import Server
 from modules.rest.services import ServerOptions
 from modules.rest.static import find
+from tests.rest_support import House, build_house, close
 
 
 class Running:
@@ -136,7 +137,8 @@ def test_a_listener_that_goes_away_is_forgotten(running: Running) -> None:
     hub = running.house.services.events
     before = len(hub._listeners)
     with running.client.stream("GET", "/easel/events") as response:
-        next(events_in(response))
+        events = events_in(response)
+        assert next(events)[0] == "snapshot"
         assert len(hub._listeners) == before + 1
     deadline = time.monotonic() + 3
     while len(hub._listeners) > before and time.monotonic() < deadline:
@@ -157,10 +159,12 @@ def test_the_end_of_the_server_is_not_held_up_by_a_stream(running: Running) -> N
 
 def test_ctrl_c_ends_streams(running: Running) -> None:
     with running.client.stream("GET", "/easel/events") as response:
-        next(events_in(response))
-        running.server.handle_exit(2, None)
+        events = events_in(response)
+        assert next(events)[0] == "snapshot"
+        running.server.handle_exit(signal.SIGINT, None)
+        assert all(kind == "comment" for kind, _ in events)
         running.thread.join(5)
-    assert not running.thread.is_alive()
+    assert not running.thread.is_alive() and not running.server.force_exit
 
 
 def go_away_while_waiting(running: Running, fields: dict[str, object], timeout: float) -> None:
@@ -342,7 +346,7 @@ def test_static_files(site: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     ["../secret.js", "javascript/../secret.js", "link.js", "notes.txt", "", "javascript", "/etc/passwd",
-     "a\0b.js", "..%2fsecret.js", "nothing.js", "x" * 5000 + ".js", "javascript/../style.css", "..\\secret.js"],
+     "a\0b.js", "..%2fsecret.js", "nothing.js", "x" * 5000 + ".js", "javascript/../style.css", "..\\s.js"],
 )  # fmt: skip
 def test_static_files_lead_nowhere_else(site: Path, name: Any) -> None:
     assert find(site, name) is None

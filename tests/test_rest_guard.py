@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.testclient import TestClient
-from rest_support import build_house, close
 from starlette.websockets import WebSocketDisconnect
 
 from modules.rest.build import _add_guards
 from modules.rest.gradio_files import paths_in, upload_folder
 from modules.rest.guard import host_and_port, is_loopback
 from modules.rest.services import ServerOptions
+from tests.rest_support import build_house, close
 
 LOCAL = "http://127.0.0.1:7860"
 

@@ -13,7 +13,6 @@ import pytest
 from fastapi import APIRouter
 from fastapi.testclient import TestClient
 from PIL import Image
-from rest_support import LOCAL, House, build_house, close
 
 from modules.imaging.storage import png_bytes
 from modules.jobs.queue import Job
@@ -21,6 +20,7 @@ from modules.rest.errors import RestFault, SafeJSONResponse
 from modules.rest.options import FIXED, SETTINGS, find_checkpoint
 from modules.rest.services import ServerOptions
 from modules.settings.model import Settings
+from tests.rest_support import LOCAL, House, build_house, close
 
 GET = [
     "progress",
@@ -241,14 +241,14 @@ def test_options_round_trip(house: House) -> None:
         ("live_previews_enable", [], 422),
     ],
 )
-def test_a_bad_option_changes_nothing(house: House, name: Any, value: Any, status: Any) -> None:
-    client = house.client()
+def test_a_bad_option_changes_nothing(shared: House, name: Any, value: Any, status: Any) -> None:
+    client = shared.client()
     body = json.dumps({"s_noise": 2.0, name: value})
     answer = client.post("/sdapi/v1/options", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status
     assert answer.json()["field"] == name
     assert name in answer.json()["detail"] or str(value) in answer.json()["detail"]
-    assert house.services.settings.current == Settings()
+    assert shared.services.settings.current == Settings()
 
 
 def test_a_checkpoint_is_found_by_all_its_names(shared: House) -> None:

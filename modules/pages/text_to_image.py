@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modules.faults import Fault
 from modules.generation.requests import TextToImage
 from modules.pages.form import FIELD, FIELDS, component_of, from_request, to_request
-from modules.pages.markup import markup
+from modules.pages.markup import piece
 from modules.pages.services import PageServices
 
 if TYPE_CHECKING:
@@ -74,22 +74,31 @@ def build(services: PageServices) -> None:
     import gradio as gr
 
     form = Form(services)
-    with gr.Column(elem_id="easel_workbench"):
-        with gr.Column(elem_id="easel_compose"):
-            form.text("prompt", "Describe the picture", lines=3)
-            form.text("negative_prompt", "What should not be in it", lines=2)
-            with gr.Row(elem_id="easel_run"):
-                generate = gr.Button("Generate", variant="primary", elem_id="txt2img_generate", min_width=0)
-                gr.HTML(markup("run_buttons"))
-            gr.HTML(markup("compose_end"))
-        with gr.Column(elem_id="txt2img_settings"):
-            _settings(form)
-        with gr.Column(elem_id="txt2img_results"):
-            gr.HTML(markup("stage"))
-            gr.HTML(markup("recipe"))
-        with gr.Column(elem_id="txt2img_gallery"):
-            gr.HTML(markup("gallery"))
+    with gr.Row(elem_id="easel_workbench"):
+        with gr.Column(elem_id="easel_left"):
+            generate = _compose(form)
+            with gr.Column(elem_id="txt2img_settings"):
+                _settings(form)
+        with gr.Column(elem_id="easel_right"):
+            with gr.Column(elem_id="txt2img_results"):
+                piece("stage")
+                piece("recipe")
+            with gr.Column(elem_id="txt2img_gallery"):
+                piece("gallery")
     _wire(services, form, generate)
+
+
+def _compose(form: Form) -> gr.Button:
+    import gradio as gr
+
+    with gr.Column(elem_id="easel_compose"):
+        form.text("prompt", "Describe the picture", lines=3)
+        form.text("negative_prompt", "What should not be in it", lines=2)
+        with gr.Row(elem_id="easel_run"):
+            generate = gr.Button("Generate", variant="primary", elem_id="txt2img_generate", min_width=0)
+            piece("run_buttons")
+        piece("compose_end")
+    return generate
 
 
 def _settings(form: Form) -> None:
@@ -102,11 +111,11 @@ def _settings(form: Form) -> None:
     form.number("cfg_scale", step=0.5)
     with gr.Row(elem_classes="easel-joined"):
         form.number("width", step=8)
-        gr.HTML(markup("swap_button"))
+        piece("swap_button")
         form.number("height", step=8)
     with gr.Row(elem_classes="easel-joined"):
         form.number("seed")
-        gr.HTML(markup("seed_buttons"))
+        piece("seed_buttons")
     with gr.Row(elem_classes="easel-pair"):
         form.number("batch_count")
         form.number("batch_size")
@@ -144,7 +153,7 @@ def _wire(services: PageServices, form: Form, generate: gr.Button) -> None:
         show_progress="hidden",
         trigger_mode="multiple",
         api_visibility="private",
-    ).then(fn=None, inputs=receipt, js="(answer) => window.easel?.submitted(answer)")
+    ).success(fn=None, inputs=receipt, js="(answer) => window.easel?.submitted(answer)")
     fill.click(
         fn=None, inputs=ordered, outputs=ordered, js="(...values) => window.easel?.filled(values) ?? values"
     )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import gradio as gr
 
+GROUND_LIGHT, GROUND_DARK = "#eeebe4", "#191816"
+
 _COLOURS = {
     "body_background_fill": "ground",
     "body_text_color": "ink",
@@ -95,12 +97,15 @@ def theme() -> gr.themes.Base:
     import gradio as gr
 
     base = gr.themes.Base(
-        font=(gr.themes.LocalFont("IBM Plex Sans"), "ui-sans-serif", "system-ui", "sans-serif"),
-        font_mono=(gr.themes.LocalFont("IBM Plex Mono"), "ui-monospace", "Consolas", "monospace"),
+        font=(gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"),
+        font_mono=(gr.themes.LocalFont("IBM Plex Mono", weights=(400,)), "ui-monospace", "Consolas", "monospace"),
         radius_size="sm",
         spacing_size="sm",
     )
     values = {name: f"var(--easel-{token})" for name, token in _COLOURS.items()} | _SHAPES
+    # Also painted before the style sheet is there.
+    values["body_background_fill"] = f"var(--easel-ground, {GROUND_LIGHT})"
     known = inspect.signature(base.set).parameters
     dark = {f"{name}_dark": value for name, value in values.items()}
+    dark["body_background_fill_dark"] = f"var(--easel-ground, {GROUND_DARK})"
     return base.set(**values, **{name: value for name, value in dark.items() if name in known})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from modules.pages.markup import markup
+from modules.pages.markup import piece
 from modules.pages.services import CheckpointChoice, PageServices
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def build(services: PageServices, page: gr.Blocks) -> None:
 
     shown = current(services)
     with gr.Row(elem_id="easel_bar"):
-        gr.HTML(markup("brand"), elem_id="easel_brand")
+        piece("brand", "easel_brand")
         with gr.Row(elem_id="quicksettings"):
             checkpoint = gr.Dropdown(
                 choices=_choices(services),
@@ -29,7 +29,7 @@ def build(services: PageServices, page: gr.Blocks) -> None:
                 min_width=0,
             )
             refresh = gr.Button("Refresh", elem_id="refresh_sd_model_checkpoint", min_width=0)
-        gr.HTML(markup("theme_switch"), elem_id="easel_theme_switch")
+        piece("theme_switch", "easel_theme_switch")
     about = gr.Textbox(visible=False)
     again = gr.Button("Look again", elem_id="easel_look_again", visible="hidden")
 

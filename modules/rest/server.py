@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,14 @@ class Server(uvicorn.Server):
         self._closing = app.state.closing
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ctrl+C, or the system's request to end. A second one doesn't wait."""
+        """Ctrl+C, or the system's request to end. A second Ctrl+C doesn't wait.
+
+        Unlike uvicorn's own, the signal is not raised again after the end: whoever called `run` tidies up.
+        """
         self._closing.set()
-        super().handle_exit(sig, frame)
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
 
     def stop(self) -> None:
         """End the server; safe in any thread."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from modules.faults import UnknownName
 
@@ -22,12 +23,14 @@ class Sampler:
 
     Args:
         name, aliases: as the API and infotexts know it; compared without case.
-        function: its name in `k_diffusion.sampling`.
+        function: its name in `k_diffusion.sampling`, or in `own_samplers` or `timestep_samplers` here.
+        origin: in which of them it is.
         schedule: what "Automatic" means for it.
         discard_next_to_last: make the schedule for one step more and leave out its next-to-last sigma.
         calls_a_step: how prompt schedules count for it: 2 where a step asks the model twice.
         uses_seed_delta: "eta noise seed delta" applies to it.
         brownian: its noise comes from a Brownian tree for each picture.
+        eta: its default for "eta".
         sigma_range: it takes the ends of the schedule and a number of steps, and not the schedule.
         takes: which of `SamplingOptions` it knows: "eta", "churn" (s_churn, s_tmin, s_tmax), "s_noise".
         extra: fixed arguments.
@@ -43,6 +46,8 @@ class Sampler:
     brownian: bool = False
     sigma_range: bool = False
     takes: frozenset[str] = frozenset()
+    origin: Literal["k-diffusion", "own", "timesteps"] = "k-diffusion"
+    eta: float = 1.0
     extra: tuple[tuple[str, object], ...] = ()
 
     def options(self) -> dict[str, str]:
@@ -151,6 +156,12 @@ SAMPLERS: tuple[Sampler, ...] = (
         sigma_range=True,
         takes=_ANCESTRAL,
     ),
+    Sampler("Restart", ("restart",), "restart", "Karras", calls_a_step=2, origin="own", takes=frozenset({_NOISE})),
+    Sampler("DDIM", ("ddim",), "ddim", origin="timesteps", eta=0.0, takes=frozenset({_ETA})),
+    Sampler("DDIM CFG++", ("ddim_cfgpp",), "ddim_cfg_pp", origin="timesteps", eta=0.0, takes=frozenset({_ETA})),
+    Sampler("PLMS", ("plms",), "plms", origin="timesteps"),
+    Sampler("UniPC", ("unipc",), "unipc", origin="timesteps"),
+    Sampler("LCM", ("k_lcm",), "lcm", origin="own"),
 )
 
 

@@ -99,6 +99,19 @@ class GuidedDenoiser:
         self._prediction = prediction
         self._before_call = before_call
         self._contexts = _ContextCache(unet)
+        self._scale_factor = 1.0
+        self._keeps_unguided = False
+        self.unguided: Tensor | None = None
+        """The latest prediction for the negative prompt alone, where `keep_unguided` asked for it."""
+
+    def keep_unguided(self, scale_factor: float) -> None:
+        """From now on keep the prediction for the negative prompt, and multiply the scale by a factor (for CFG++)."""
+        self._keeps_unguided = True
+        self._scale_factor = scale_factor
+
+    def over(self, sigmas: ModelSigmas) -> GuidedDenoiser:
+        """A denoiser of the same kind over other noise levels."""
+        return GuidedDenoiser(self._unet, sigmas, self.guidance, self._prediction, self._before_call)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Args: x: `[B, 4, h, w]`; sigma: `[B]`, all equal. Returns the denoised `[B, 4, h, w]`."""
@@ -110,10 +123,14 @@ class GuidedDenoiser:
         weights = [weight for weight, _ in guidance.positive]
         limit = guidance.skip_negative_below
         skipped = limit > 0 and call % 2 == 1 and bool(sigma[0] < limit)
-        if skipped or (guidance.cfg_scale == 1 and len(texts) == 1 and weights[0] == 1):
+        scale = guidance.cfg_scale * self._scale_factor
+        needless = scale == 1 and len(texts) == 1 and weights[0] == 1 and not self._keeps_unguided
+        if skipped or needless:
+            self.unguided = None
             return self._compose(self._predict(x, sigma, texts), None, weights, 1.0)
         predictions = self._predict(x, sigma, [*texts, guidance.negative.at(call)])
-        return self._compose(predictions[:-1], predictions[-1], weights, guidance.cfg_scale)
+        self.unguided = predictions[-1] if self._keeps_unguided else None
+        return self._compose(predictions[:-1], predictions[-1], weights, scale)
 
     @staticmethod
     def _compose(positive: list[Tensor], negative: Tensor | None, weights: list[float], scale: float) -> Tensor:

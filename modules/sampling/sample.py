@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modules.sampling import own_samplers, timestep_samplers
 from modules.sampling.catalogue import Sampler, Scheduler, effective_schedule
 from modules.sampling.denoiser import GuidedDenoiser
 from modules.sampling.kdiffusion import picture_noise, sampling
 from modules.sampling.noise import PictureNoise
 from modules.sampling.schedules import sigmas as make_sigmas
+from modules.sampling.unipc import unipc
 
 
 class Stopped(Exception):
@@ -60,30 +62,63 @@ def sample(
     Args:
         steps: how many steps; a sampler may call the denoiser more than once in each.
     """
-    discard = settings.discard_next_to_last_sigma
-    schedule = effective_schedule(sampler, scheduler)
-    sigmas = make_sigmas(
-        schedule.name, steps, denoiser.sigmas, sampler.discard_next_to_last if discard is None else discard
-    )
-    first = noise.first()
-    sigmas = sigmas.to(first.device)
-    scale = (1 + sigmas[0] ** 2).sqrt() if settings.sgm_noise_multiplier else sigmas[0]
-    x = first * scale
-    latest = x
+    latest = first = noise.first()
 
     def callback(state: dict[str, Any]) -> None:
         nonlocal latest
         latest = state["denoised"]
         if on_step is not None:
-            on_step(int(state["i"]) + 1, latest)
+            on_step(min(int(state["i"]) + 1, steps), latest)
 
-    arguments = _arguments(sampler, settings, denoiser, x, sigmas, noise, steps)
-    function = getattr(sampling(), sampler.function)
+    run = _over_timesteps if sampler.origin == "timesteps" else _over_sigmas
     try:
         with picture_noise(noise.next):
-            return Sampled(function(denoiser, x, callback=callback, disable=True, **arguments), True)
+            return Sampled(run(denoiser, first, noise, sampler, scheduler, steps, settings, callback), True)
     except Stopped:
         return Sampled(latest, False)
+
+
+def _over_timesteps(
+    denoiser: GuidedDenoiser,
+    x: Tensor,
+    noise: PictureNoise,
+    sampler: Sampler,
+    scheduler: Scheduler,
+    steps: int,
+    settings: SamplerSettings,
+    callback: Callable[[dict[str, Any]], None],
+) -> Tensor:
+    """Samplers over the model's timesteps: they begin with the plain noise and know no schedule of sigmas."""
+    function = unipc if sampler.function == "unipc" else getattr(timestep_samplers, sampler.function)
+    arguments = {"eta": sampler.eta if settings.eta is None else settings.eta} if "eta" in sampler.takes else {}
+    timesteps = timestep_samplers.timesteps_for(steps, len(denoiser.sigmas.sigmas))
+    return function(denoiser, x, timesteps, noise.next, callback, **arguments)
+
+
+def _over_sigmas(
+    denoiser: GuidedDenoiser,
+    x: Tensor,
+    noise: PictureNoise,
+    sampler: Sampler,
+    scheduler: Scheduler,
+    steps: int,
+    settings: SamplerSettings,
+    callback: Callable[[dict[str, Any]], None],
+) -> Tensor:
+    """Samplers over a schedule of sigmas: k-diffusion's, and ours in its signature."""
+    if sampler.function == "lcm":
+        denoiser = denoiser.over(own_samplers.LcmSigmas(denoiser.sigmas))
+    discard = settings.discard_next_to_last_sigma
+    sigmas = make_sigmas(
+        effective_schedule(sampler, scheduler).name,
+        steps,
+        denoiser.sigmas,
+        sampler.discard_next_to_last if discard is None else discard,
+    ).to(x.device)
+    x = x * ((1 + sigmas[0] ** 2).sqrt() if settings.sgm_noise_multiplier else sigmas[0])
+    arguments = _arguments(sampler, settings, denoiser, x, sigmas, noise, steps)
+    function = getattr(own_samplers if sampler.origin == "own" else sampling(), sampler.function)
+    return function(denoiser, x, callback=callback, disable=True, **arguments)
 
 
 def _arguments(
@@ -104,7 +139,7 @@ def _arguments(
     else:
         arguments["sigmas"] = sigmas
     if "eta" in sampler.takes:
-        arguments["eta"] = 1.0 if settings.eta is None else settings.eta
+        arguments["eta"] = sampler.eta if settings.eta is None else settings.eta
     if "s_noise" in sampler.takes:
         arguments["s_noise"] = settings.s_noise
     if "churn" in sampler.takes:
