@@ -70,7 +70,9 @@ def main() -> None:
             results.append(measure(folder))
     for name in results[0]:
         values = [result[name] for result in results]
-        print(f"{name:14} median {statistics.median(values):.2f} s  (from {min(values):.2f} to {max(values):.2f})")
+        print(
+            f"{name:14} median {statistics.median(values):.2f} s  (from {min(values):.2f} to {max(values):.2f})"
+        )
 
 
 if __name__ == "__main__":

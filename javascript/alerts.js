@@ -1,5 +1,5 @@
 // One-sentence errors beside the Generate button, with the field that is to blame marked.
-import { byId, el } from "./dom.js";
+import { byId, el, present } from "./dom.js";
 import { blockOf, fields } from "./fields.js";
 import { state, watch } from "./store.js";
 
@@ -15,33 +15,37 @@ export function showError(message, field = null) {
   const close = el("button", { type: "button", "aria-label": "Dismiss", onclick: clearErrors }, "×");
   byId("easel_alerts")?.append(el("div", { class: "easel-alert", id: "easel_alert" }, el("p", {}, message), close));
   const known = fields.find((one) => field && (one.name === field || one.api === field));
-  if (known) mark(known);
+  if (known) mark(known, message);
   else byId("easel_alerts")?.scrollIntoView({ block: "nearest" });
 }
 
 /** Take errors and marks away. */
 export function clearErrors() {
   byId("easel_alerts")?.replaceChildren();
+  byId("easel_field_error")?.remove();
   for (const input of document.querySelectorAll("[aria-invalid='true']")) {
     input.removeAttribute("aria-invalid");
     input.removeAttribute("aria-describedby");
   }
 }
 
-function mark(field) {
+/** Mark a field, with the message under it too: on a phone the alert may be far above. */
+async function mark(field, message) {
+  // The folded part of the form is not there before it was opened once.
+  const fold = byId("txt2img_advanced")?.querySelector("button:not(.open)");
+  if (field.name.includes(".") && fold) fold.click();
+  await present([field.id]);
   const block = blockOf(field);
-  const folded = block?.closest("#txt2img_advanced");
-  const fold = folded?.querySelector("button");
-  if (fold && !block.offsetParent) fold.click();
-  for (const input of block?.querySelectorAll("input, textarea") ?? []) {
+  for (const input of block.querySelectorAll("input, textarea")) {
     input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", "easel_alert");
+    input.setAttribute("aria-describedby", "easel_field_error");
     input.addEventListener("input", clearErrors, { once: true });
   }
+  block.append(el("p", { class: "easel-field-error", id: "easel_field_error" }, message));
   requestAnimationFrame(() => {
-    block?.scrollIntoView({ block: "center" });
-    if (block?.contains(document.activeElement)) return;
-    block?.querySelector("input:not([type=range]), textarea")?.focus({ preventScroll: true });
+    block.scrollIntoView({ block: "center" });
+    if (block.contains(document.activeElement)) return;
+    block.querySelector("input:not([type=range]), textarea")?.focus({ preventScroll: true });
   });
 }
 

@@ -73,28 +73,53 @@ export function recipeButtons(picture, { onUsed = () => {} } = {}) {
   );
 }
 
-/** The recipe as elements: texts, parameters as chips. */
-export function recipeBody(picture) {
-  const { prompt, negative, parameters } = parse(picture.infotext);
+/** A recipe as elements: texts, parameters as chips. */
+function body({ prompt, negative, parameters }) {
   const text = (label, value) =>
     value ? el("div", { class: "easel-recipe-text" }, el("h3", {}, label), el("p", {}, value)) : null;
   const chips = parameters.map(([name, value]) =>
     el("div", { class: "easel-chip" }, el("dt", {}, name), el("dd", { title: value }, value)),
   );
-  const note = picture.complete ? null : el("p", { class: "easel-note" }, "Interrupted before its last step.");
-  return [text("Prompt", prompt), text("Negative prompt", negative), el("dl", { class: "easel-chips" }, ...chips), note];
+  return [text("Prompt", prompt), text("Negative prompt", negative), el("dl", { class: "easel-chips" }, ...chips)];
 }
 
-let shown = null;
+/** The recipe of a finished picture. */
+export function recipeBody(picture) {
+  const note = picture.complete ? null : el("p", { class: "easel-note" }, "Interrupted before its last step.");
+  return [...body(parse(picture.infotext)), note];
+}
 
-/** Show the recipe beside the stage; null hides it. */
-export function showRecipe(picture) {
+/** The recipe of a job at work, in the words of an infotext. */
+function recipeOfJob({ request }) {
+  const parameters = [
+    ["Steps", request.steps],
+    ["Sampler", request.sampler],
+    ["Schedule type", request.scheduler],
+    ["CFG scale", request.cfg_scale],
+    ["Seed", request.seed],
+    ["Size", `${request.width}x${request.height}`],
+  ];
+  return body({
+    prompt: request.prompt,
+    negative: request.negative_prompt,
+    parameters: parameters.map(([name, value]) => [name, String(value)]),
+  });
+}
+
+let shown = "";
+
+/**
+ * Show a recipe beside the stage.
+ * @param {Object | null} picture
+ * @param {Object | null} [job] the job at work, where no picture is to be shown; neither hides the panel
+ */
+export function showRecipe(picture, job = null) {
   const panel = byId("html_info_txt2img");
-  if (!panel || shown === picture?.id) return;
-  shown = picture?.id ?? null;
-  panel.hidden = !picture;
-  if (!picture) return panel.replaceChildren();
-  const file = el("p", { class: "easel-file" }, picture.file);
-  const parts = [...recipeBody(picture), recipeButtons(picture), file];
+  const key = picture ? `picture ${picture.id}` : job ? `job ${job.id}` : "";
+  if (!panel || shown === key) return;
+  shown = key;
+  panel.hidden = !key;
+  const file = picture && el("p", { class: "easel-file" }, picture.file);
+  const parts = picture ? [...recipeBody(picture), recipeButtons(picture), file] : job ? recipeOfJob(job) : [];
   panel.replaceChildren(...parts.filter(Boolean));
 }

@@ -61,10 +61,8 @@ export function render() {
   if (now === "preview") showPreview();
   if (now === "picture") showPicture(picture);
   if (now === "waiting") place({ width: runningJob().request.width, height: runningJob().request.height });
-  showRecipe(state.progress && !picture ? null : shownOr(picture));
+  showRecipe(picture, runningJob());
 }
-
-const shownOr = (picture) => picture ?? (state.progress ? null : shownPicture());
 
 function showPreview() {
   const image = byId("easel_picture");

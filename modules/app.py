@@ -75,7 +75,7 @@ class Application:
             worker=self.worker,
             samplers=_sampler_infos,
             schedulers=_scheduler_infos,
-            checkpoints=lambda: [_checkpoint_info(c) for c in self.checkpoints.list()],
+            checkpoints=lambda: [_checkpoint_info(c) for c in self.checkpoints.all()],
             refresh_checkpoints=self.checkpoints.refresh,
             version=f"Easel {VERSION}",
             shut_down=shut_down,
@@ -91,15 +91,13 @@ class Application:
             settings=self.settings,
             samplers=lambda: [sampler.name for sampler in SAMPLERS],
             schedulers=lambda: [scheduler.label for scheduler in SCHEDULERS],
-            checkpoints=lambda: [_checkpoint_choice(c) for c in self.checkpoints.list()],
+            checkpoints=lambda: [_checkpoint_choice(c) for c in self.checkpoints.all()],
             refresh_checkpoints=self.checkpoints.refresh,
             extension_tabs=self.plugins.tabs,
         )
 
 
-def build(
-    folders: Folders, checkpoint_files: tuple[Path, ...] = (), *, warm_up: bool = True
-) -> Application:
+def build(folders: Folders, checkpoint_files: tuple[Path, ...] = (), *, warm_up: bool = True) -> Application:
     """Build all services.
 
     Args:
@@ -114,7 +112,7 @@ def build(
     )
     models = ModelStore(catalogue, compute.choose)
     if checkpoint_files:
-        settings.update({"model.checkpoint": catalogue.list()[0].filename})
+        settings.update({"model.checkpoint": catalogue.all()[0].filename})
 
     def checked(request: Request) -> Request:
         chosen = request.checkpoint or _chosen_checkpoint(settings, catalogue)
@@ -166,9 +164,7 @@ def _sampler_infos() -> list[SamplerInfo]:
 def _scheduler_infos() -> list[SchedulerInfo]:
     from modules.rest.services import SchedulerInfo
 
-    return [
-        SchedulerInfo(s.name, s.label, s.aliases, s.default_rho, s.needs_inner_model) for s in SCHEDULERS
-    ]
+    return [SchedulerInfo(s.name, s.label, s.aliases, s.default_rho, s.needs_inner_model) for s in SCHEDULERS]
 
 
 def _checkpoint_info(checkpoint: Checkpoint) -> CheckpointInfo:

@@ -52,7 +52,11 @@ class Folders:
 
     def checkpoint_folders(self) -> tuple[Path, ...]:
         """All folders with checkpoints, the usual one first, that of the starter model last."""
-        folders = (self.models / "Stable-diffusion", *self.checkpoints, PROGRAM / "models" / "Stable-diffusion")
+        folders = (
+            self.models / "Stable-diffusion",
+            *self.checkpoints,
+            PROGRAM / "models" / "Stable-diffusion",
+        )
         return tuple(dict.fromkeys(folders))
 
 

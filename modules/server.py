@@ -9,6 +9,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from modules.app import Application, build
@@ -31,7 +32,9 @@ def main(arguments: list[str], started: float) -> int:
     logging.basicConfig(level=command_line.log_level, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    application = build(command_line.folders(), command_line.checkpoint_files, warm_up=not command_line.quick_start)
+    application = build(
+        command_line.folders(), command_line.checkpoint_files, warm_up=not command_line.quick_start
+    )
     try:
         return _serve(application, command_line, started)
     finally:
@@ -51,8 +54,7 @@ def _serve(application: Application, command_line: CommandLine, started: float) 
         welcome.start()
         yield
 
-    app = _build_app(application, command_line, shut_down=lambda: server.stop())
-    app.router.lifespan_context = lifespan
+    app = _build_app(application, command_line, lifespan, shut_down=lambda: server.stop())
     server = Server(
         app,
         command_line.host,
@@ -66,11 +68,17 @@ def _serve(application: Application, command_line: CommandLine, started: float) 
     return 0 if server.started else 1
 
 
-def _build_app(application: Application, command_line: CommandLine, shut_down: Callable[[], None]) -> FastAPI:
+def _build_app(
+    application: Application,
+    command_line: CommandLine,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    shut_down: Callable[[], None],
+) -> FastAPI:
     """All routes, and the page on top of them unless it isn't wanted."""
     from modules.rest.build import build_app
 
     app = build_app(application.rest_services(shut_down), command_line.server_options())
+    app.router.lifespan_context = lifespan  # before the page is mounted: Gradio wraps it in its own
     if not command_line.nowebui:
         import gradio
 

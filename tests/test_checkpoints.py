@@ -61,7 +61,11 @@ def test_other_shapes_are_read_from_the_tensors(tiny: Path) -> None:
 
 
 def test_tokens_are_those_of_clip() -> None:
-    assert tokenize(["a photo of a cat", "Hello,  WORLD!", ""]) == [[320, 1125, 539, 320, 2368], [3306, 267, 1002, 256], []]
+    assert tokenize(["a photo of a cat", "Hello,  WORLD!", ""]) == [
+        [320, 1125, 539, 320, 2368],
+        [3306, 267, 1002, 256],
+        [],
+    ]
 
 
 # -- loading ------------------------------------------------------------------------------------------------
@@ -108,7 +112,11 @@ def another_model(path: Path) -> None:
 
 
 def sdxl(path: Path) -> None:
-    names = ("model.diffusion_model.input_blocks.0.0.weight", "conditioner.embedders.0.x", "first_stage_model.x")
+    names = (
+        "model.diffusion_model.input_blocks.0.0.weight",
+        "conditioner.embedders.0.x",
+        "first_stage_model.x",
+    )
     save_file({name: torch.zeros(1, 4, 3, 3) for name in names}, path)
 
 
@@ -179,11 +187,19 @@ def test_checkpoints_are_found_by_all_their_names(tiny: Path, tmp_path: Path) ->
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "deep.safetensors").write_bytes(tiny.read_bytes())
     catalogue = catalogue_of(tmp_path, tiny)
-    assert [c.name for c in catalogue.list()] == ["tiny", "sub/deep"]
-    assert catalogue.default() == catalogue.list()[0]
+    assert [c.name for c in catalogue.all()] == ["tiny", "sub/deep"]
+    assert catalogue.default() == catalogue.all()[0]
     hashed = catalogue.with_hash(catalogue.find("sub/deep.safetensors"))
     assert hashed.sha256 is not None
-    for name in (hashed.title, hashed.name, "deep", "DEEP", "deep [0123456789]", hashed.sha256, hashed.sha256[:10]):
+    for name in (
+        hashed.title,
+        hashed.name,
+        "deep",
+        "DEEP",
+        "deep [0123456789]",
+        hashed.sha256,
+        hashed.sha256[:10],
+    ):
         assert catalogue.find(name).path == hashed.path
     with pytest.raises(UnknownName, match="There is no checkpoint named 'shallow'"):
         catalogue.find("shallow")
@@ -225,7 +241,9 @@ def test_preview_colours_follow_the_vae(tiny: Path) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.config = AutoencoderConfig()
-            self.matrix = torch.nn.Parameter(torch.randn(3, 4, generator=torch.Generator().manual_seed(5)) * 0.1)
+            self.matrix = torch.nn.Parameter(
+                torch.randn(3, 4, generator=torch.Generator().manual_seed(5)) * 0.1
+            )
 
         def decode(self, latents: torch.Tensor) -> torch.Tensor:
             colours = torch.einsum("bchw,dc->bdhw", latents, self.matrix) + 0.2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from modules.cli import CommandLine, is_local, parse
-from modules.cli_older import LATER, NO_EFFECT, REFUSED
+from modules.cli.older import LATER, NO_EFFECT, REFUSED
 from modules.folders import PROGRAM
 
 FLAGS = [

@@ -123,7 +123,10 @@ def test_the_infotext_tells_the_recipe(make: Make, models: ModelStore) -> None:
     picture = make(negative_prompt="a dog", sampler="DPM++ 2M Karras", cfg_scale=5)[0]
     prompt, negative, parameters = parse(picture.infotext)
     assert (prompt, negative) == ("a cat", "a dog")
-    assert {k: parameters[k] for k in ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "RNG")} == {
+    assert {
+        k: parameters[k]
+        for k in ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "RNG")
+    } == {
         "Steps": "5",
         "Sampler": "DPM++ 2M",
         "Schedule type": "Karras",
@@ -225,4 +228,8 @@ def test_what_cannot_work_is_refused_at_once(
 
 def test_names_are_resolved_so_that_a_job_means_the_same_later(models: ModelStore) -> None:
     checked = check(replace(REQUEST, sampler="k_dpmpp_2m", scheduler="karras"), models)
-    assert (checked.sampler, checked.scheduler, checked.checkpoint) == ("DPM++ 2M", "Karras", "tiny.safetensors")
+    assert (checked.sampler, checked.scheduler, checked.checkpoint) == (
+        "DPM++ 2M",
+        "Karras",
+        "tiny.safetensors",
+    )

@@ -231,7 +231,10 @@ def test_a_waiting_job_can_be_cancelled(house: House) -> None:
     ("error", "told"),
     [
         (NotPossibleNow("There is not enough memory."), "There is not enough memory."),
-        (ZeroDivisionError("oh"), "Something went wrong inside Easel (ZeroDivisionError: oh). The log has the details."),
+        (
+            ZeroDivisionError("oh"),
+            "Something went wrong inside Easel (ZeroDivisionError: oh). The log has the details.",
+        ),
     ],
 )
 def test_a_failing_job_ends_only_itself(error: Exception, told: str, house: House) -> None:

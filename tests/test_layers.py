@@ -45,7 +45,9 @@ def rooms_of(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            names = [f"modules.{a.name}" for a in node.names] if node.module == "modules" else [node.module or ""]
+            names = (
+                [f"modules.{a.name}" for a in node.names] if node.module == "modules" else [node.module or ""]
+            )
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:
@@ -85,7 +87,9 @@ def test_the_core_knows_no_web() -> None:
                 assert not {name.split(".")[0] for name in names} & web, path
 
 
-@pytest.mark.parametrize("module", ["modules.app", "modules.cli", "modules.rest.build", "modules.pages.services"])
+@pytest.mark.parametrize(
+    "module", ["modules.app", "modules.cli", "modules.rest.build", "modules.pages.services"]
+)
 def test_nothing_heavy_is_imported_at_start(module: str) -> None:
     code = (
         f"import sys, {module}\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -40,10 +42,12 @@ def random_weights(module: nn.Module, seed: int) -> None:
                 fan_in = parameter[0].numel()
                 parameter.uniform_(-1, 1, generator=generator).mul_((3 / fan_in) ** 0.5)
             else:
-                parameter.normal_(1.0 if "norm" in name and name.endswith("weight") else 0.0, 0.1, generator=generator)
+                parameter.normal_(
+                    1.0 if "norm" in name and name.endswith("weight") else 0.0, 0.1, generator=generator
+                )
 
 
-def reference_unet(ours: UNet) -> nn.Module:
+def reference_unet(ours: UNet) -> Any:
     """diffusers' U-Net with the weights of ours (shared, not copied)."""
     config = ours.config
     with_text = [any(depths) for depths in config.input_depths]
@@ -53,7 +57,9 @@ def reference_unet(ours: UNet) -> nn.Module:
         "block_out_channels": tuple(config.channels * m for m in config.multipliers),
         "layers_per_block": len(config.input_depths[0]),
         "down_block_types": tuple("CrossAttnDownBlock2D" if text else "DownBlock2D" for text in with_text),
-        "up_block_types": tuple("CrossAttnUpBlock2D" if text else "UpBlock2D" for text in reversed(with_text)),
+        "up_block_types": tuple(
+            "CrossAttnUpBlock2D" if text else "UpBlock2D" for text in reversed(with_text)
+        ),
         "cross_attention_dim": config.context_width,
         "attention_head_dim": config.heads,
     }
@@ -65,7 +71,7 @@ def reference_unet(ours: UNet) -> nn.Module:
     return unet.eval()
 
 
-def reference_vae(ours: Autoencoder) -> nn.Module:
+def reference_vae(ours: Autoencoder) -> Any:
     """diffusers' VAE with the weights of ours (shared, not copied)."""
     config = ours.config
     levels = len(config.multipliers)
@@ -150,7 +156,9 @@ def test_text_encoder_agrees_with_transformers(activation: str, layer: int) -> N
         )
     ).eval()
     names = reference.state_dict()
-    prefix = next(name for name in names if name.endswith("final_layer_norm.bias"))[: -len("final_layer_norm.bias")]
+    prefix = next(name for name in names if name.endswith("final_layer_norm.bias"))[
+        : -len("final_layer_norm.bias")
+    ]
     state = {prefix + name: w for name, w in ours.model.state_dict().items()}
     reference.load_state_dict(state | {"text_projection.weight": ours.text_projection.weight}, strict=True)
     ids = torch.tensor([[49406, 320, 2368, 49407, *[49407] * 73], [49406, *range(1000, 1075), 49407]])

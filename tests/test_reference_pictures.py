@@ -39,7 +39,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 def can_be_made(request: dict[str, Any]) -> bool:
     """Does the request use only what there is so far?"""
     body = request["body"]
-    if request["model"] != "lab" or request["path"] != "/sdapi/v1/txt2img" or body.get("enable_hr") or body.get("tiling"):
+    if (
+        request["model"] != "lab"
+        or request["path"] != "/sdapi/v1/txt2img"
+        or body.get("enable_hr")
+        or body.get("tiling")
+    ):
         return False
     try:
         resolve(body["sampler_name"], body["scheduler"])
@@ -61,7 +66,9 @@ def test_reference_pictures(client: TestClient) -> None:
             mean, most = compare(reference() / "pictures" / name, image)
             if mean > request["mean"] or most > 4:
                 wrong.append(f"{request['name']} ({name}): mean {mean:.2f}, max {most:.0f}")
-        told, expected = (text.split(", Version: ")[0] for text in (images[-1].info["parameters"], request["infotext"]))
+        told, expected = (
+            text.split(", Version: ")[0] for text in (images[-1].info["parameters"], request["infotext"])
+        )
         assert told == expected
         info = json.loads(answer.json()["info"])
         assert info["infotexts"][-1] == images[-1].info["parameters"]

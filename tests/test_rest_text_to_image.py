@@ -154,7 +154,7 @@ def test_info_has_every_field(shared: House) -> None:
 
 
 def test_a_grid_comes_first(shared: House) -> None:
-    body = ask(shared, batch_size=2, n_iter=2).json()
+    body = ask(shared, batch_size=2, n_iter=2, save_images=True).json()
     grid, *rest = [picture(text) for text in body["images"]]
     assert grid.size == (32, 16) and len(rest) == 4
     greys = [grid.convert("L").getpixel(place) for place in ((0, 0), (16, 0), (0, 8), (16, 8))]
@@ -165,10 +165,10 @@ def test_a_grid_comes_first(shared: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"override_settings": {"return_grid": False}}, {"do_not_save_grid": True}, {"n_iter": 1}]
+    "fields", [{"override_settings": {"return_grid": False}}, {"do_not_save_grid": True}, {"save_images": False}, {"n_iter": 1}]
 )
 def test_no_grid(shared: House, fields: Any) -> None:
-    body = ask(shared, **{"n_iter": 2, **fields}).json()
+    body = ask(shared, **{"n_iter": 2, "save_images": True, **fields}).json()
     assert len(body["images"]) == {"n_iter": 1}.get(next(iter(fields)), 2)
     assert json.loads(body["info"])["index_of_first_image"] == 0
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from modules.generation.requests import TextToImage
 from modules.imaging.infotext import compose
 from modules.models.catalogue import Checkpoint
-from modules.sampling.catalogue import AUTOMATIC, BETA_ALPHA, BETA_BETA, Sampler, Scheduler, effective_schedule
+from modules.sampling.catalogue import (
+    AUTOMATIC,
+    BETA_ALPHA,
+    BETA_BETA,
+    Sampler,
+    Scheduler,
+    effective_schedule,
+)
 from modules.version import VERSION
 
 

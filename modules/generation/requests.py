@@ -6,7 +6,6 @@ an infotext. Nothing below this floor asks where it came from.
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -27,7 +26,7 @@ NoiseSource = Literal["CPU", "NV", "GPU"]
 def _number(name: str, label: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
     kind = "a whole number" if whole else "a number"
     right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right_type or not math.isfinite(value) or not low <= value <= high:
+    if not right_type or not low <= value <= high:  # NaN is in no range
         raise InvalidField(name, f"{label} must be {kind} from {low:g} to {high:g}, not {value!r}.")
 
 
@@ -39,9 +38,12 @@ def _choice(name: str, label: str, value: str, choices: Collection[str]) -> None
 def _text(name: str, label: str, value: str) -> None:
     if not isinstance(value, str):
         raise InvalidField(name, f"{label} must be text.")
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidField(name, f"{label} holds a character that is no text (NUL or half of a pair). Remove it.")
     if len(value) > MAX_PROMPT_CHARACTERS:
         raise InvalidField(
-            name, f"{label} is {len(value):,} characters long; the limit is {MAX_PROMPT_CHARACTERS:,}. Shorten it."
+            name,
+            f"{label} is {len(value):,} characters long; the limit is {MAX_PROMPT_CHARACTERS:,}. Shorten it.",
         )
 
 
@@ -103,8 +105,12 @@ class NoiseOptions:
         _choice("randn_source", "Noise source", self.source, ("CPU", "NV", "GPU"))
         _number("subseed", "Variation seed", self.variation_seed, -1, MAX_SEED, whole=True)
         _number("subseed_strength", "Variation strength", self.variation_strength, 0, 1)
-        _number("seed_resize_from_w", "Resize seed from width", self.resize_from_width, 0, MAX_SIDE, whole=True)
-        _number("seed_resize_from_h", "Resize seed from height", self.resize_from_height, 0, MAX_SIDE, whole=True)
+        _number(
+            "seed_resize_from_w", "Resize seed from width", self.resize_from_width, 0, MAX_SIDE, whole=True
+        )
+        _number(
+            "seed_resize_from_h", "Resize seed from height", self.resize_from_height, 0, MAX_SIDE, whole=True
+        )
         _number("eta_noise_seed_delta", "ENSD", self.seed_delta, 0, MAX_SEED, whole=True)
 
 

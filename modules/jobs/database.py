@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     status TEXT NOT NULL,
     total INTEGER NOT NULL,
     error TEXT,
+    fault TEXT,
     field TEXT,
     created REAL NOT NULL,
     finished REAL

@@ -129,7 +129,13 @@ class JobMonitor:
         if self._sampling_since is None:
             self._sampling_since = time.monotonic()
         self.progress = replace(
-            self.progress, phase="sampling", message="Sampling", picture=first, count=count, step=0, steps=steps
+            self.progress,
+            phase="sampling",
+            message="Sampling",
+            picture=first,
+            count=count,
+            step=0,
+            steps=steps,
         )
         self._publish(with_preview=False)
 

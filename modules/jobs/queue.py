@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from modules.faults import Fault
 from modules.generation.requests import Request
 from modules.generation.serialization import from_json, to_json
 from modules.jobs.database import Database
@@ -39,7 +40,9 @@ class Job:
     Args:
         origin: who asked: "page" or "api".
         total: pictures asked for.
-        error, field: why it failed, and the field of the request that is to blame, if one is.
+        error: why it failed, for people.
+        fault: the kind of error, a class name of `faults`, or None where it was none of those.
+        field: the field of the request that is to blame, if one is.
         created, finished: seconds since 1970.
     """
 
@@ -49,6 +52,7 @@ class Job:
     status: Status
     total: int
     error: str | None
+    fault: str | None
     field: str | None
     created: float
     finished: float | None
@@ -112,12 +116,15 @@ class JobQueue:
                 self._changed.wait(left)
         return self._announce(_job(row))
 
-    def finish(self, job_id: int, status: Status, error: str | None = None, field: str | None = None) -> None:
+    def finish(self, job_id: int, status: Status, error: str | Fault | None = None) -> None:
         """Note how a job ended."""
+        fault = error if isinstance(error, Fault) else None
+        message = fault.message if fault else error
+        kind, field = (type(fault).__name__, fault.field) if fault else (None, None)
         with self._db.transaction() as db:
             row = db.execute(
-                "UPDATE jobs SET status = ?, error = ?, field = ?, finished = ? WHERE id = ? RETURNING *",
-                (status.value, error, field, time.time(), job_id),
+                "UPDATE jobs SET status = ?, error = ?, fault = ?, field = ?, finished = ? WHERE id = ? RETURNING *",
+                (status.value, message, kind, field, time.time(), job_id),
             ).fetchone()
         if row is not None:
             self._announce(_job(row))
@@ -193,6 +200,7 @@ def _job(row: sqlite3.Row) -> Job:
         status=Status(row["status"]),
         total=row["total"],
         error=row["error"],
+        fault=row["fault"],
         field=row["field"],
         created=row["created"],
         finished=row["finished"],

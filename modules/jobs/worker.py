@@ -113,7 +113,7 @@ class Worker:
                 return  # still "running" in the file, so it is queued again at the next start
             self._queue.finish(job.id, status)
         except Fault as fault:
-            self._queue.finish(job.id, Status.FAILED, fault.message, fault.field)
+            self._queue.finish(job.id, Status.FAILED, fault)
         except Exception as error:
             log.exception("Job %d failed", job.id)
             message = f"Something went wrong inside Easel ({type(error).__name__}: {error}). The log has the details."

@@ -108,6 +108,9 @@ class _Upsample(nn.Module):
 class _Level(nn.Module):
     """One resolution of the encoder or decoder: residual blocks, then perhaps a change of size."""
 
+    downsample: _Downsample
+    upsample: _Upsample
+
     def __init__(self, in_channels: int, out_channels: int, blocks: int) -> None:
         super().__init__()
         self.block = nn.ModuleList(

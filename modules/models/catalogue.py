@@ -64,7 +64,7 @@ class CheckpointCatalogue:
         self._lock = threading.Lock()
         self._checkpoints: list[Checkpoint] | None = None
 
-    def list(self) -> list[Checkpoint]:
+    def all(self) -> list[Checkpoint]:
         """All checkpoints, those given by name first, the others by name."""
         with self._lock:
             if self._checkpoints is None:
@@ -85,16 +85,20 @@ class CheckpointCatalogue:
         for fits in (
             lambda c: wanted in (c.title, c.filename, c.name),
             lambda c: len(wanted) >= 8 and c.sha256 is not None and c.sha256.startswith(wanted.lower()),
-            lambda c: _bare(wanted).lower() in (c.filename.lower(), c.name.lower(), Path(c.name).name.lower()),
+            lambda c: (
+                _bare(wanted).lower() in (c.filename.lower(), c.name.lower(), Path(c.name).name.lower())
+            ),
         ):
-            for checkpoint in self.list():
+            for checkpoint in self.all():
                 if fits(checkpoint):
                     return checkpoint
-        raise UnknownName(field, f"There is no checkpoint named {name!r}. Put its file into models/Stable-diffusion.")
+        raise UnknownName(
+            field, f"There is no checkpoint named {name!r}. Put its file into models/Stable-diffusion."
+        )
 
     def default(self) -> Checkpoint | None:
         """The checkpoint that is used when none is chosen: the first of the list."""
-        return next(iter(self.list()), None)
+        return next(iter(self.all()), None)
 
     def with_hash(self, checkpoint: Checkpoint) -> Checkpoint:
         """The checkpoint with its SHA-256, computed once for each version of the file.

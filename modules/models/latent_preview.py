@@ -39,5 +39,7 @@ class LatentColours:
     def __call__(self, latents: Tensor) -> Tensor:
         """Latents `[B, 4, h, w]` -> colours `[B, 3, h, w]` in -1..1."""
         latents = latents.float().cpu()
-        colours = torch.einsum("bchw,cd->bdhw", latents, self._matrix[:-1]) + self._matrix[-1][None, :, None, None]
+        colours = (
+            torch.einsum("bchw,cd->bdhw", latents, self._matrix[:-1]) + self._matrix[-1][None, :, None, None]
+        )
         return colours.clamp(-1, 1)

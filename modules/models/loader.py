@@ -79,7 +79,7 @@ def _unet(tensors: Tensors, family: Family, path: Path, compute: Compute) -> UNe
     with torch.device("meta"):
         unet = UNet(unet_config(_shapes(part), family))
     _fill(unet, part, path, compute.device, compute.unet)
-    return unet.to(memory_format=torch.channels_last)
+    return unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _vae(tensors: Tensors, family: Family, path: Path, compute: Compute) -> Autoencoder:
@@ -87,7 +87,7 @@ def _vae(tensors: Tensors, family: Family, path: Path, compute: Compute) -> Auto
     with torch.device("meta"):
         vae = Autoencoder(autoencoder_config(_shapes(part), family))
     _fill(vae, part, path, compute.device, compute.vae)
-    return vae.to(memory_format=torch.channels_last)
+    return vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _text_encoder(tensors: Tensors, family: Family, path: Path, compute: Compute) -> TextEncoder:

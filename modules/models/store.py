@@ -39,7 +39,9 @@ class ModelStore:
             return self.catalogue.find(name)
         default = self.catalogue.default()
         if default is None:
-            raise NotPossibleNow("There is no checkpoint. Put a .safetensors file into models/Stable-diffusion.")
+            raise NotPossibleNow(
+                "There is no checkpoint. Put a .safetensors file into models/Stable-diffusion."
+            )
         return default
 
     def get(self, name: str | None, announce: Callable[[str], None] = lambda what: None) -> LatentDiffusion:

@@ -145,7 +145,12 @@ class TextEncoder(nn.Module):
             self.text_projection = nn.Linear(config.width, config.projection, bias=False)
 
     def forward(
-        self, ids: Tensor, injected: Sequence[InjectedVectors] = (), *, layer: int = 1, final_norm: bool = True
+        self,
+        ids: Tensor,
+        injected: Sequence[InjectedVectors] = (),
+        *,
+        layer: int = 1,
+        final_norm: bool = True,
     ) -> TextEncoding:
         """Encode chunks of token ids.
 

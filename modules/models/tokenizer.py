@@ -23,7 +23,11 @@ _WORDS = r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|
 
 def _byte_characters() -> list[str]:
     """The printable characters that stand for the 256 bytes, in the vocabulary's order."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    printable = [
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), ord("ÿ") + 1),
+    ]
     others = len([b for b in range(256) if b not in printable])
     return [chr(b) for b in printable] + [chr(256 + i) for i in range(others)]
 

@@ -75,7 +75,9 @@ class UNet(nn.Module):
         )
         if config.vector_width is not None:
             self.label_emb = nn.Sequential(
-                nn.Sequential(nn.Linear(config.vector_width, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+                nn.Sequential(
+                    nn.Linear(config.vector_width, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
+                )
             )
 
         def transformer(width: int, depth: int) -> list[nn.Module]:
@@ -89,7 +91,9 @@ class UNet(nn.Module):
         for level, multiplier in enumerate(config.multipliers):
             for depth in config.input_depths[level]:
                 target = config.channels * multiplier
-                inputs.append(nn.ModuleList([ResBlock(width, target, embedding), *transformer(target, depth)]))
+                inputs.append(
+                    nn.ModuleList([ResBlock(width, target, embedding), *transformer(target, depth)])
+                )
                 width = target
                 skips.append(width)
             if level < len(config.multipliers) - 1:
@@ -133,7 +137,7 @@ class UNet(nn.Module):
         can be given to `forward` in the place of the text.
         """
         return {
-            name: [block.attn2.project(context) for block in module.transformer_blocks]
+            name: [block.attn2.project(context) for block in module.blocks()]
             for name, module in self.spatial_transformers()
         }
 
@@ -173,7 +177,11 @@ class UNet(nn.Module):
 
 
 def _run(
-    layers: nn.Module, name: str, h: Tensor, embedding: Tensor, context: Tensor | Mapping[str, list[KeysValues]]
+    layers: nn.Module,
+    name: str,
+    h: Tensor,
+    embedding: Tensor,
+    context: Tensor | Mapping[str, list[KeysValues]],
 ) -> Tensor:
     """Pass `h` through the layers of one block, giving each kind what it needs."""
     assert isinstance(layers, nn.ModuleList)

@@ -79,7 +79,9 @@ class Attention(nn.Module):
         return KeysValues(self._split_heads(self.to_k(context)), self._split_heads(self.to_v(context)))
 
     def forward(self, x: Tensor, context: Tensor | KeysValues | None = None) -> Tensor:
-        keys, values = context if isinstance(context, KeysValues) else self.project(x if context is None else context)
+        keys, values = (
+            context if isinstance(context, KeysValues) else self.project(x if context is None else context)
+        )
         attended = F.scaled_dot_product_attention(self._split_heads(self.to_q(x)), keys, values)
         return self.to_out(attended.transpose(1, 2).flatten(2))
 
@@ -136,11 +138,19 @@ class SpatialTransformer(nn.Module):
         super().__init__()
         self.linear = linear
         self.norm = nn.GroupNorm(32, channels, eps=1e-6)
-        self.proj_in: nn.Module = nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
+        self.proj_in: nn.Module = (
+            nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
+        )
         self.transformer_blocks = nn.ModuleList(
             TransformerBlock(channels, context_width, heads) for _ in range(depth)
         )
-        self.proj_out: nn.Module = nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
+        self.proj_out: nn.Module = (
+            nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
+        )
+
+    def blocks(self) -> list[TransformerBlock]:
+        """The transformer blocks, in order."""
+        return [block for block in self.transformer_blocks if isinstance(block, TransformerBlock)]
 
     def forward(self, x: Tensor, contexts: list[Tensor] | list[KeysValues]) -> Tensor:
         """Args: contexts: one for each transformer block."""

@@ -42,7 +42,12 @@ class EmbeddingFolder:
                 log.warning("%s", error)
                 continue
             if found.shape[1] != width:
-                log.info("%s is for another kind of model: its width is %d, not %d.", path.name, *found.shape[1:], width)
+                log.info(
+                    "%s is for another kind of model: its width is %d, not %d.",
+                    path.name,
+                    *found.shape[1:],
+                    width,
+                )
                 continue
             vectors[path.stem] = found
         return Embeddings(vectors, tokenize)

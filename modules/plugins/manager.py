@@ -45,13 +45,15 @@ class PluginManager:
         """All extensions that were found, loaded or not."""
         return list(self._extensions.values())
 
-    def tabs(self) -> list[tuple[str, str, object]]:
-        """The extensions' tabs as (title, elem_id, build)."""
-        found: list[tuple[str, str, object]] = []
+    def tabs(self) -> list[Tab]:
+        """The extensions' tabs."""
+        found: list[Tab] = []
         for implementation in self._hooks.hook.tabs.get_hookimpls():
             try:
-                tabs: list[Tab] = implementation.function()
-                found += [(tab.title, tab.elem_id, tab.build) for tab in tabs]
+                added: object = implementation.function()
+                if not isinstance(added, list) or not all(isinstance(tab, Tab) for tab in added):
+                    raise TypeError(f"tabs() must return a list of Tab, not {added!r}")
+                found += added
             except Exception:
                 self._note_failure(implementation.plugin_name)
         return found

@@ -120,7 +120,7 @@ class _Parser:
     def parse(self, prompt: str) -> None:
         tokens = _TOKEN.findall(prompt)
         frames = self.frames
-        for token, paired in zip(tokens, _paired_brackets(tokens)):
+        for token, paired in zip(tokens, _paired_brackets(tokens), strict=True):
             if token not in _MARKS:
                 (frames[-1].segments[-1] if frames else self.top).append(token)
             elif paired and token in "([":

@@ -147,7 +147,7 @@ def _append_with_breaks(token: str, texts: list[str], weights: list[float]) -> N
 def _merged(texts: list[str], weights: list[float]) -> list[Span]:
     spans: list[Span] = []
     run: list[str] = []
-    for index, (text, weight) in enumerate(zip(texts, weights)):
+    for index, (text, weight) in enumerate(zip(texts, weights, strict=True)):
         if isinstance(text, BreakText):
             spans.append(Span(text, _finite(weight)))
             continue

@@ -83,6 +83,11 @@ def status_of(fault: Fault) -> int:
     return next((status for kind, status in _STATUS.items() if isinstance(fault, kind)), 400)
 
 
+def status_of_kind(kind: str | None) -> int:
+    """The HTTP status of a failed job, by the name of its fault's class; None is a defect of ours."""
+    return next((status for cls, status in _STATUS.items() if cls.__name__ == kind), 400 if kind else 500)
+
+
 def error_body(kind: str, message: str, field: str | None = None) -> dict[str, Any]:
     """The body of every error. `errors` repeats the message: that is where the older UI's clients look."""
     return {"error": kind, "detail": message, "body": "", "errors": message, "field": field}

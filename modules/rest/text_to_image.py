@@ -18,7 +18,7 @@ from modules.imaging.infotext import parse as parse_infotext
 from modules.jobs.queue import Job, Status
 from modules.rest.bodies import CheckedRoute, TextToImageBody
 from modules.rest.closing import Closing, first_of
-from modules.rest.errors import UNEXPECTED, RestFault
+from modules.rest.errors import UNEXPECTED, RestFault, status_of_kind
 from modules.rest.options import find_checkpoint, noise_options, sampling_options, text_options, to_changes
 from modules.rest.services import RestServices
 from modules.rest.tasks import Tasks
@@ -170,7 +170,7 @@ def raise_for(job: Job) -> None:
         raise RestFault(503, job.error or "The job was taken out of the queue before it was done.")
     if job.status is Status.FAILED:
         message = job.error or f"{UNEXPECTED}. The log has the details."
-        raise RestFault(500 if message.startswith(UNEXPECTED) else 422, message, job.field)
+        raise RestFault(status_of_kind(job.fault), message, job.field)
 
 
 def routes(services: RestServices, closing: Closing, tasks: Tasks) -> APIRouter:
@@ -190,7 +190,7 @@ def routes(services: RestServices, closing: Closing, tasks: Tasks) -> APIRouter:
     def answer(body: TextToImageBody, job: Job, settings: Settings) -> dict[str, Any]:
         pictures = services.worker.take_results(job.id)
         raise_for(job)
-        wants_grid = settings.saving.grids_in_answers and not body.do_not_save_grid
+        wants_grid = settings.saving.grids_in_answers and body.save_images and not body.do_not_save_grid
         grid = len(pictures) > 1 and wants_grid
         return {
             "images": encode_pictures(pictures, grid) if body.send_images else [],

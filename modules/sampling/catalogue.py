@@ -146,7 +146,12 @@ SAMPLERS: tuple[Sampler, ...] = (
         takes=_ANCESTRAL,
     ),
     Sampler(
-        "DPM fast", ("k_dpm_fast",), "sample_dpm_fast", uses_seed_delta=True, sigma_range=True, takes=_ANCESTRAL
+        "DPM fast",
+        ("k_dpm_fast",),
+        "sample_dpm_fast",
+        uses_seed_delta=True,
+        sigma_range=True,
+        takes=_ANCESTRAL,
     ),
     Sampler(
         "DPM adaptive",
@@ -156,9 +161,13 @@ SAMPLERS: tuple[Sampler, ...] = (
         sigma_range=True,
         takes=_ANCESTRAL,
     ),
-    Sampler("Restart", ("restart",), "restart", "Karras", calls_a_step=2, origin="own", takes=frozenset({_NOISE})),
+    Sampler(
+        "Restart", ("restart",), "restart", "Karras", calls_a_step=2, origin="own", takes=frozenset({_NOISE})
+    ),
     Sampler("DDIM", ("ddim",), "ddim", origin="timesteps", eta=0.0, takes=frozenset({_ETA})),
-    Sampler("DDIM CFG++", ("ddim_cfgpp",), "ddim_cfg_pp", origin="timesteps", eta=0.0, takes=frozenset({_ETA})),
+    Sampler(
+        "DDIM CFG++", ("ddim_cfgpp",), "ddim_cfg_pp", origin="timesteps", eta=0.0, takes=frozenset({_ETA})
+    ),
     Sampler("PLMS", ("plms",), "plms", origin="timesteps"),
     Sampler("UniPC", ("unipc",), "unipc", origin="timesteps"),
     Sampler("LCM", ("k_lcm",), "lcm", origin="own"),
@@ -208,7 +217,9 @@ def find_scheduler(name: str) -> Scheduler:
     """
     found = _schedulers_by_name().get(name.strip().lower())
     if found is None:
-        raise UnknownName("scheduler", f"Schedule not found: {name!r}. There are {_list(s.label for s in SCHEDULERS)}.")
+        raise UnknownName(
+            "scheduler", f"Schedule not found: {name!r}. There are {_list(s.label for s in SCHEDULERS)}."
+        )
     return found
 
 
@@ -229,7 +240,9 @@ def resolve(sampler: str, scheduler: str) -> tuple[Sampler, Scheduler]:
         if head != name and head in _by_name():
             old = _schedulers_by_name()[ending]
             return _by_name()[head], old if schedule.label == AUTOMATIC else schedule
-    raise UnknownName("sampler_name", f"Sampler not found: {sampler!r}. There are {_list(s.name for s in SAMPLERS)}.")
+    raise UnknownName(
+        "sampler_name", f"Sampler not found: {sampler!r}. There are {_list(s.name for s in SAMPLERS)}."
+    )
 
 
 def effective_schedule(sampler: Sampler, scheduler: Scheduler) -> Scheduler:

@@ -133,7 +133,9 @@ class GuidedDenoiser:
         return self._compose(predictions[:-1], predictions[-1], weights, scale)
 
     @staticmethod
-    def _compose(positive: list[Tensor], negative: Tensor | None, weights: list[float], scale: float) -> Tensor:
+    def _compose(
+        positive: list[Tensor], negative: Tensor | None, weights: list[float], scale: float
+    ) -> Tensor:
         """`negative + sum(weight * scale * (positive - negative))`; without a negative, around the first part."""
         if negative is None and len(positive) == 1 and weights[0] * scale == 1:
             return positive[0]

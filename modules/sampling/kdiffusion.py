@@ -64,7 +64,9 @@ def sampling() -> Any:
     with _lock:
         spec = importlib.util.find_spec("k_diffusion")
         if spec is None or spec.submodule_search_locations is None:
-            raise ModuleNotFoundError("k-diffusion is not installed; start Easel with launch.py, which does that.")
+            raise ModuleNotFoundError(
+                "k-diffusion is not installed; start Easel with launch.py, which does that."
+            )
         package: Any = types.ModuleType("k_diffusion")
         package.__path__ = list(spec.submodule_search_locations)
         package.__spec__ = spec

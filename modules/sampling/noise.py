@@ -93,7 +93,10 @@ class PictureNoise:
     def first(self) -> Tensor:
         """The noise that sampling begins with, `[B, 4, H/8, W/8]`. To be called once, before `next`."""
         noise = torch.stack(
-            [self._first_of(each, generator) for each, generator in zip(self.seeds, self._generators, strict=True)]
+            [
+                self._first_of(each, generator)
+                for each, generator in zip(self.seeds, self._generators, strict=True)
+            ]
         )
         if self._seed_delta != 0:
             self._generators = [self._generator(each.seed + self._seed_delta) for each in self.seeds]
@@ -134,7 +137,9 @@ def _paste_centred(small: Tensor, large: Tensor) -> Tensor:
     for axis in (1, 2):
         offset = (large.shape[axis] - small.shape[axis]) // 2
         length = small.shape[axis] if offset >= 0 else small.shape[axis] + 2 * offset
-        slices.append((slice(max(0, offset), max(0, offset) + length), slice(max(0, -offset), max(0, -offset) + length)))
+        slices.append(
+            (slice(max(0, offset), max(0, offset) + length), slice(max(0, -offset), max(0, -offset) + length))
+        )
     (to_y, from_y), (to_x, from_x) = slices
     result[:, to_y, to_x] = small[:, from_y, from_x]
     return result

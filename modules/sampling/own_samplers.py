@@ -7,9 +7,9 @@ Models" (2023).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from modules.sampling.kdiffusion import append_dims, sampling
@@ -58,7 +58,7 @@ def _restart_steps(sigmas: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     steps = len(sigmas) - 1
     times, length = (0, 0) if steps < 20 else (1, 9) if steps < 36 else (2, steps // 4)
     if times == 0:
-        yield from zip(sigmas[:-1], sigmas[1:], strict=True)
+        yield from pairwise(sigmas)
         return
     karras = sampling().get_sigmas_karras
     base = karras(steps - length * times, sigmas[-2].item(), sigmas[0].item(), device=sigmas.device)
@@ -70,7 +70,7 @@ def _restart_steps(sigmas: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         if i + 1 == low and high < low:
             for _ in range(times):
                 yield base[low], again[0]
-                yield from zip(again[:-1], again[1:], strict=True)
+                yield from pairwise(again)
 
 
 class LcmSigmas(ModelSigmas):
@@ -100,7 +100,7 @@ def lcm(
     """
     ones = x.new_ones([len(x)])
     levels: ModelSigmas = model.sigmas  # type: ignore[attr-defined]
-    for i, (now, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for i, (now, following) in enumerate(pairwise(sigmas)):
         denoised = _with_boundary(levels, model(x, now * ones, **(extra_args or {})), x, now * ones)
         if callback is not None:
             callback({"x": x, "i": i, "sigma": now, "sigma_hat": now, "denoised": denoised})

@@ -90,7 +90,9 @@ def _over_timesteps(
 ) -> Tensor:
     """Samplers over the model's timesteps: they begin with the plain noise and know no schedule of sigmas."""
     function = unipc if sampler.function == "unipc" else getattr(timestep_samplers, sampler.function)
-    arguments = {"eta": sampler.eta if settings.eta is None else settings.eta} if "eta" in sampler.takes else {}
+    arguments = (
+        {"eta": sampler.eta if settings.eta is None else settings.eta} if "eta" in sampler.takes else {}
+    )
     timesteps = timestep_samplers.timesteps_for(steps, len(denoiser.sigmas.sigmas))
     return function(denoiser, x, timesteps, noise.next, callback, **arguments)
 

@@ -47,6 +47,7 @@ class ModelSigmas:
     def to_sigma(self, timestep: Tensor) -> Tensor:
         """Sigmas of (fractional) timesteps `[N]`."""
         logs = self.log_sigmas.to(timestep.device)
+        timestep = timestep.float()
         low, high = timestep.floor().long(), timestep.ceil().long()
         share = timestep.frac()
         return ((1 - share) * logs[low] + share * logs[high]).exp()

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from modules.sampling.denoiser import GuidedDenoiser
@@ -51,7 +50,12 @@ def signal_share(sigmas: ModelSigmas) -> Tensor:
 
 
 def ddim(
-    denoiser: GuidedDenoiser, x: Tensor, timesteps: list[int], noise: NoiseSource, callback: Callback, eta: float = 0.0
+    denoiser: GuidedDenoiser,
+    x: Tensor,
+    timesteps: list[int],
+    noise: NoiseSource,
+    callback: Callback,
+    eta: float = 0.0,
 ) -> Tensor:
     """DDIM; with `eta` 1 it is DDPM's ancestral sampling. From the last timestep down to the first."""
     predict = NoisePrediction(denoiser)
@@ -67,7 +71,12 @@ def ddim(
 
 
 def ddim_cfg_pp(
-    denoiser: GuidedDenoiser, x: Tensor, timesteps: list[int], noise: NoiseSource, callback: Callback, eta: float = 0.0
+    denoiser: GuidedDenoiser,
+    x: Tensor,
+    timesteps: list[int],
+    noise: NoiseSource,
+    callback: Callback,
+    eta: float = 0.0,
 ) -> Tensor:
     """DDIM with CFG++: guided towards the clean latent, but renoised along the unguided prediction."""
     predict = NoisePrediction(denoiser)
@@ -113,7 +122,9 @@ def plms(
             combined = (direction + after) / 2
         else:
             latest = [direction, *history[:3]]
-            combined = sum((w * e for w, e in zip(_ADAMS_BASHFORTH[len(latest) - 1], latest, strict=True)), 0 * direction)
+            combined = sum(
+                (w * e for w, e in zip(_ADAMS_BASHFORTH[len(latest) - 1], latest, strict=True)), 0 * direction
+            )
         history = [direction, *history[:2]]
         x, clean = moved(x, combined, index)
         callback({"i": i, "x": x, "denoised": clean})

@@ -60,7 +60,10 @@ def unipc(
     """
     time = _ContinuousTime(signal_share(denoiser.sigmas))
     steps = len(timesteps)
-    moments = [_moment(time, t) for t in torch.linspace(1.0, 1.0 / time.total, steps + 1, dtype=torch.float64).tolist()]
+    moments = [
+        _moment(time, t)
+        for t in torch.linspace(1.0, 1.0 / time.total, steps + 1, dtype=torch.float64).tolist()
+    ]
 
     def clean_at(x: Tensor, moment: _Moment) -> Tensor:
         sigma = torch.tensor(moment.sigma / moment.alpha)

@@ -14,10 +14,14 @@ class _Group(BaseModel):
 class ModelSettings(_Group):
     """Which model is used."""
 
-    checkpoint: str | None = Field(None, description="Title of the checkpoint; None takes the first one found.")
+    checkpoint: str | None = Field(
+        None, description="Title of the checkpoint; None takes the first one found."
+    )
     clip_skip: int = Field(1, ge=1, le=24, description="Which layer of CLIP to take, counted from the end.")
     emphasis: Literal["Original", "No norm", "Ignore", "None"] = "Original"
-    comma_backtrack: int = Field(20, ge=0, le=74, description="Tokens that a full chunk looks back for a comma.")
+    comma_backtrack: int = Field(
+        20, ge=0, le=74, description="Tokens that a full chunk looks back for a comma."
+    )
     pad_negative: bool = Field(False, description="Pad prompt and negative prompt to the same length.")
 
 

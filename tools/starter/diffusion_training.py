@@ -46,11 +46,15 @@ class Denoiser(nn.Module):
         super().__init__()
         self.unet = UNet(UNET)
         self.text = TextEncoder(TEXT)
-        for table in (self.text.model.embeddings.token_embedding, self.text.model.embeddings.position_embedding):
+        for table in (
+            self.text.model.embeddings.token_embedding,
+            self.text.model.embeddings.position_embedding,
+        ):
             nn.init.normal_(table.weight, std=0.02)
         _zero_the_residuals(self.unet)
 
     def forward(self, x: Tensor, timesteps: Tensor, ids: Tensor) -> Tensor:
+        """Predict the noise in `x` `[B, 4, h, w]` from token ids `[B, 77]`."""
         return self.unet(x, timesteps, self.text(ids).hidden)
 
 

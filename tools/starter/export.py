@@ -49,7 +49,9 @@ def export(vae: Autoencoder, denoiser: Denoiser, path: Path, size: int) -> None:
         ("cond_stage_model.transformer.text_model.", denoiser.text.model.state_dict()),
     )
     for prefix, weights in parts:
-        tensors |= {prefix + name: w.detach().to("cpu", torch.float16).contiguous() for name, w in weights.items()}
+        tensors |= {
+            prefix + name: w.detach().to("cpu", torch.float16).contiguous() for name, w in weights.items()
+        }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     save_file(tensors, temporary, metadata(size))

@@ -53,7 +53,8 @@ def train(scenes: SceneSet, folder: Path, steps: int, batch: int, peak: float = 
     """Train (or go on training) until `steps`; the state is in `folder/vae.pt`."""
     where = device()
     torch.manual_seed(1)
-    vae = Autoencoder(CONFIG).to(where, memory_format=torch.channels_last)  # 18 % faster on a CPU
+    vae = Autoencoder(CONFIG).to(where)
+    vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # 18 % faster on a CPU
     average = MovingAverage(vae, 0.998)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
     checkpoints, first = Checkpoints(folder / "vae.pt"), 0

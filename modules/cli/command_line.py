@@ -1,7 +1,7 @@
 """The command line: the flags that people have in their start scripts, and what they mean here.
 
 `parse` never refuses a flag because it doesn't know it: an extension may. What the older UI's flags have
-become is told in `modules/cli_older.py`.
+become is told in `modules/cli/older.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from modules.cli_older import LATER, NO_EFFECT, REFUSED
+from modules.cli.older import LATER, NO_EFFECT, REFUSED
 from modules.folders import PROGRAM, Folders
 
 if TYPE_CHECKING:

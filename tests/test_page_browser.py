@@ -1,0 +1,283 @@
+"""The page in a real browser: what a person sees and does, on the starter model."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+from server import RunningServer, running_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+).split()
+SETTLED = "#easel_wall[data-state=picture][data-working=false]"
+
+
+@dataclass
+class Visit:
+    """An open page, and what it complained about."""
+
+    page: Page
+    server: RunningServer
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Note errors in the console and requests to other hosts."""
+        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, url: str) -> None:
+        if not url.startswith((self.server.url, "data:", "blob:")):
+            self.foreign.append(url)
+
+    def open(self) -> None:
+        """Open the page, or load it anew, and wait until it lives."""
+        self.page.goto(self.server.url)
+        self.page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
+        self.page.wait_for_function("document.querySelector('#easel_wall').dataset.state !== 'starting'")
+
+    def set(self, elem_id: str, value: object) -> None:
+        """Type a value into a field."""
+        self.page.locator(f"#{elem_id} :is(textarea, input[type=number])").first.fill(str(value))
+
+    def value(self, elem_id: str) -> str:
+        """What a field shows."""
+        return self.page.locator(f"#{elem_id} :is(textarea, input:not([type=range]))").first.input_value()
+
+    def expect(self, elem_id: str, value: str) -> None:
+        """Wait until a field shows a value."""
+        selector = f"#{elem_id} :is(textarea, input:not([type=range]))"
+        self.page.wait_for_function(
+            "([selector, value]) => document.querySelector(selector).value === value", arg=[selector, value]
+        )
+
+    def newest(self) -> dict[str, Any]:
+        """The newest picture, as the server describes it."""
+        with urllib.request.urlopen(f"{self.server.url}/easel/pictures?limit=1") as answer:
+            pictures = json.load(answer)["pictures"]
+        return dict(pictures[0])
+
+    def count(self) -> int:
+        """How many pictures there are."""
+        with urllib.request.urlopen(f"{self.server.url}/easel/pictures?limit=500") as answer:
+            return len(json.load(answer)["pictures"])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("easel")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("There is no Chromium: install it (apt-get install chromium) to test the page.")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, server: RunningServer) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    visit = Visit(context.new_page(), server)
+    visit.page.set_default_timeout(20_000)
+    visit.listen()
+    visit.open()
+    yield visit
+    context.close()
+    assert visit.foreign == []
+    assert visit.complaints == []
+
+
+def test_a_prompt_becomes_a_picture_on_disk_also_when_the_page_is_reloaded_meanwhile(visit: Visit) -> None:
+    page = visit.page
+    before = visit.count()
+    visit.set("txt2img_steps", 40)
+    visit.set("txt2img_seed", 4711)
+    page.locator("#txt2img_prompt textarea").fill("")
+    page.locator("#txt2img_prompt textarea").press_sequentially("a red house in a meadow by day, 100% wood")
+    visit.set("txt2img_neg_prompt", "trees")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function("/step [1-9]/i.test(document.querySelector('.easel-progress-text').textContent)")
+    assert re.fullmatch(r"\d+% · Easel", page.title())
+    assert page.locator("#txt2img_interrupt").is_visible()
+    visit.open()
+    assert visit.value("txt2img_prompt") == "a red house in a meadow by day, 100% wood"
+    page.wait_for_selector(SETTLED)
+    assert page.title() == "Easel"
+    assert not page.locator("#txt2img_interrupt").is_visible()
+    assert visit.count() == before + 1
+    picture = visit.newest()
+    path = visit.server.outputs / picture["file"]
+    assert re.fullmatch(r"txt2img/\d{4}-\d\d-\d\d/\d{5}-4711\.png", picture["file"])
+    with Image.open(path) as image:
+        recipe = image.info["parameters"]
+        assert image.size == (picture["width"], picture["height"])
+    assert recipe.startswith("a red house in a meadow by day, 100% wood\nNegative prompt: trees\nSteps: 40, ")
+    assert "Seed: 4711" in recipe
+    shown = page.locator("#easel_picture")
+    assert shown.get_attribute("src", timeout=1000).startswith(f"easel/pictures/{picture['id']}")  # type: ignore[union-attr]
+    assert page.evaluate("document.querySelector('#easel_picture').naturalWidth") == picture["width"]
+    chips = page.locator("#html_info_txt2img .easel-chip").all_inner_texts()
+    assert any(chip.split() == ["Seed", "4711"] for chip in chips)
+
+
+def test_what_is_typed_last_is_used_and_jobs_queue_up(visit: Visit) -> None:
+    page = visit.page
+    before = visit.count()
+    visit.set("txt2img_steps", 30)
+    visit.set("txt2img_seed", 1)
+    prompts = ["a castle", "a castle by the sea", "a castle by the sea at dusk"]
+    area = page.locator("#txt2img_prompt textarea")
+    area.fill("")
+    typed = ""
+    for prompt in prompts:
+        area.press_sequentially(prompt.removeprefix(typed))
+        page.keyboard.press("Control+Enter")
+        typed = prompt
+    page.wait_for_selector("#easel_queue:not([hidden]) li")
+    page.locator("#easel_queue li", has_text=prompts[-1]).locator("button").click()
+    page.wait_for_selector(SETTLED)
+    page.wait_for_function("document.querySelector('#easel_queue').hidden")
+    assert visit.count() == before + 2
+    assert visit.newest()["infotext"].split("\n")[0] == prompts[1]
+
+
+def test_errors_are_one_sentence_at_the_field_and_the_next_try_works(visit: Visit) -> None:
+    page = visit.page
+    before = visit.count()
+    visit.set("txt2img_width", 0)
+    page.click("#txt2img_generate")
+    alert = page.locator("#easel_alert")
+    alert.wait_for()
+    assert "Width" in alert.inner_text() and "0" in alert.inner_text()
+    assert "Traceback" not in page.inner_text("body")
+    marked = page.locator("[aria-invalid=true]")
+    assert marked.count() == 1
+    assert page.locator("#txt2img_width [aria-invalid=true]").count() == 1
+    page.locator("#easel_alert button").click()
+    assert alert.count() == 0
+    visit.set("txt2img_width", "")
+    page.click("#txt2img_generate")
+    alert.wait_for()
+    assert "Width is empty" in alert.inner_text()
+    visit.set("txt2img_width", 128)
+    visit.set("txt2img_steps", 2)
+    page.click("#txt2img_generate")
+    page.wait_for_function(f"document.querySelectorAll('#easel_strip li').length === {before + 1}")
+    page.wait_for_selector(SETTLED)
+    assert alert.count() == 0
+
+
+def test_interrupt_keeps_the_picture_and_settings_can_be_used_again(visit: Visit) -> None:
+    page = visit.page
+    before = visit.count()
+    visit.set("txt2img_prompt", "a lighthouse on a beach")
+    visit.set("txt2img_neg_prompt", "rain")
+    for elem_id, value in (("steps", 300), ("width", 192), ("height", 128), ("cfg_scale", 4.5), ("seed", 99)):
+        visit.set(f"txt2img_{elem_id}", value)
+    page.click("#txt2img_generate")
+    page.wait_for_function("/step [2-9]/i.test(document.querySelector('.easel-progress-text').textContent)")
+    page.click("#txt2img_interrupt")
+    page.wait_for_selector(SETTLED)
+    assert visit.count() == before + 1
+    assert visit.newest()["complete"] is False
+    page.click("#txt2img_res_switch_btn")
+    visit.expect("txt2img_width", "128")
+    page.click("#txt2img_random_seed")
+    visit.expect("txt2img_seed", "-1")
+    visit.set("txt2img_prompt", "something else")
+    visit.set("txt2img_steps", 5)
+    page.locator("#easel_strip button").first.click()
+    viewer = page.locator("dialog.easel-viewer")
+    viewer.wait_for()
+    assert viewer.get_by_text("Interrupted before its last step.").is_visible()
+    viewer.get_by_text("Use these settings").click()
+    wanted = {"prompt": "a lighthouse on a beach", "neg_prompt": "rain", "steps": "300", "width": "192"}
+    for name, value in {**wanted, "height": "128", "cfg_scale": "4.5", "seed": "99"}.items():
+        visit.expect(f"txt2img_{name}", value)
+    viewer.wait_for(state="hidden")
+
+
+def test_the_viewer_is_used_with_keys(visit: Visit) -> None:
+    page = visit.page
+    visit.set("txt2img_steps", 2)
+    visit.set("txt2img_batch_size", 2)
+    count = visit.count()
+    page.click("#txt2img_generate")
+    page.wait_for_function(f"document.querySelectorAll('#easel_strip li').length === {count + 2}")
+    page.wait_for_selector(SETTLED)
+    page.locator("#easel_frame").focus()
+    page.keyboard.press("Enter")
+    place = page.locator(".easel-viewer-count")
+    place.wait_for()
+    assert place.inner_text() == f"1 of {count + 2}"
+    page.keyboard.press("ArrowRight")
+    assert place.inner_text() == f"2 of {count + 2}"
+    page.keyboard.press("z")
+    assert page.locator(".easel-viewer [aria-pressed]").get_attribute("aria-pressed") == "true"
+    with page.expect_download() as download:
+        page.locator(".easel-viewer a[download]").click()
+    assert download.value.suggested_filename.endswith(".png")
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog.easel-viewer").is_visible()
+
+
+def test_it_fits_on_a_phone_in_light_and_dark(visit: Visit) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("#txt2img_generate").is_visible()
+    theme = page.evaluate("document.documentElement.dataset.theme")
+    page.click("#easel_theme")
+    other = page.evaluate("document.documentElement.dataset.theme")
+    assert {theme, other} == {"light", "dark"}
+    visit.open()
+    assert page.evaluate("document.documentElement.dataset.theme") == other
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    lightness = sum(int(part) for part in re.findall(r"\d+", ground)[:3]) / 3
+    assert (lightness < 80) == (other == "dark")
+
+
+def test_the_page_outlives_the_server(browser: Browser, tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        visit = Visit(context.new_page(), server)
+        visit.open()
+        visit.set("txt2img_prompt", "kept")
+        visit.set("txt2img_steps", 2)
+        banner = visit.page.locator(".easel-offline")
+        assert not banner.is_visible()
+    port = int(server.url.rsplit(":", 1)[1])
+    banner.wait_for()
+    visit.page.keyboard.press("Control+Enter")
+    with running_server(tmp_path, port=port):
+        banner.wait_for(state="hidden")
+        visit.page.wait_for_selector("html[data-easel=ready]")
+        visit.expect("txt2img_prompt", "kept")
+        visit.page.click("#txt2img_generate")
+        visit.page.wait_for_selector(SETTLED)
+        assert visit.newest()["infotext"].startswith("kept\n")
+    context.close()
