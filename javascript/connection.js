@@ -3,7 +3,7 @@ import { el } from "./dom.js";
 import { apply, changed, state } from "./store.js";
 
 const KINDS = ["snapshot", "job", "progress", "picture", "settings"];
-const RETRY_MS = [500, 1000, 2000, 4000];
+const RETRY_MS = [500, 1000, 2000];
 const SILENCE_MS = 45_000;
 
 let source = null;

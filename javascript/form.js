@@ -98,11 +98,17 @@ export function wireForm() {
     const field = fields.find((one) => event.target.closest?.(`#${one.id}`));
     if (field && !restored) typed.add(field.name);
   });
-  byId("txt2img_generate")?.addEventListener("click", () => {
-    clearErrors();
-    if (!state.connected) showError("Easel does not answer. Your prompt is kept; try again when it is back.");
-  });
+  document.addEventListener("click", refuseWhenAway, { capture: true });
   addEventListener("pagehide", save);
+}
+
+/** Generate takes the last error away; without a server it says so, and Gradio is not asked. */
+function refuseWhenAway(event) {
+  if (!event.target.closest?.("#txt2img_generate")) return;
+  clearErrors();
+  if (state.connected) return;
+  event.stopImmediatePropagation();
+  showError("Easel does not answer. Your prompt is kept; try again when it is back.");
 }
 
 /** Press Generate. */

@@ -68,13 +68,18 @@ def inside(folder: Path, name: str, field: str) -> Path:
     return path
 
 
+def temporary_of(path: Path) -> Path:
+    """The name under which a file is written before it is complete."""
+    return path.with_name(path.name + ".tmp")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all.
 
     Raises: OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = temporary_of(path)
     try:
         with open(temporary, "wb") as file:
             file.write(data)

@@ -298,8 +298,11 @@ def test_rows_without_files_are_forgotten_and_files_are_confirmed(house: House) 
     with house.database.transaction() as db:
         db.execute("UPDATE pictures SET saved = 0")
     assert house.pictures.recent() == []
+    half = house.pictures.outputs / (vanished.path + ".tmp")
+    half.write_bytes(b"half a picture")
     house.pictures.recover()
     assert [p.path for p in house.pictures.recent()] == [written.path]
+    assert not half.exists()
 
 
 def test_numbers_go_on_after_the_files_of_another_index(house: House) -> None:

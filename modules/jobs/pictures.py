@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from modules.faults import NotPossibleNow
+from modules.folders import temporary_of
 from modules.generation.results import GeneratedImage
 from modules.generation.serialization import kind_of
 from modules.imaging.storage import save_png
@@ -97,9 +98,11 @@ class PictureIndex:
         return found[0] if found else None
 
     def recover(self) -> None:
-        """After a crash: confirm the rows whose file was written, forget the others."""
+        """After a crash: confirm the rows whose file was written, forget the others with what was half written."""
         for row in self._db.rows("SELECT id, path FROM pictures WHERE saved = 0"):
-            written = (self.outputs / row["path"]).exists()
+            path = self.outputs / row["path"]
+            temporary_of(path).unlink(missing_ok=True)
+            written = path.exists()
             change = "UPDATE pictures SET saved = 1" if written else "DELETE FROM pictures"
             with self._db.transaction() as db:
                 db.execute(f"{change} WHERE id = ?", (row["id"],))
