@@ -15,11 +15,12 @@ from safetensors.torch import save_file
 from modules.compute import choose
 from modules.faults import InvalidField, NotSupported, UnknownName
 from modules.generation.engine import Engine, check
-from modules.generation.requests import NoiseOptions, TextOptions, TextToImage
+from modules.generation.requests import NoiseOptions, SamplingOptions, TextOptions, TextToImage
 from modules.generation.results import GeneratedImage, Unwatched
 from modules.imaging.infotext import parse
 from modules.models.catalogue import CheckpointCatalogue
 from modules.models.store import ModelStore
+from modules.sampling.catalogue import SAMPLERS
 from tests import tiny_model
 
 REQUEST = TextToImage(prompt="a cat", seed=11, steps=5, sampler="Euler a", width=64, height=48, save=False)
@@ -68,11 +69,12 @@ def test_the_same_request_gives_the_same_bytes(make: Make) -> None:
     assert first.image.tobytes() == second.image.tobytes()
 
 
-@pytest.mark.parametrize("sampler", ["Euler a", "DPM++ 2M", "DPM++ 2M SDE", "Heun", "LMS"])
+@pytest.mark.parametrize("sampler", [s.name for s in SAMPLERS if s.name != "DPM adaptive"])
 def test_a_batch_is_four_single_pictures(sampler: str, make: Make) -> None:
     batch = make(sampler=sampler, batch_size=4)
     assert [p.seed for p in batch] == [11, 12, 13, 14]
-    for picture in batch:
+    assert all(p.image.getextrema() != ((0, 0),) * 3 for p in batch)
+    for picture in batch[1:3]:
         alone = make(sampler=sampler, seed=picture.seed)[0]
         assert difference(picture, alone) <= 1
     assert difference(batch[0], batch[1]) > 8
@@ -113,6 +115,36 @@ def test_variations_share_the_seed(make: Make) -> None:
     pictures = make(batch_size=2, noise=NoiseOptions(variation_seed=3, variation_strength=0.2))
     assert [(p.seed, p.variation_seed) for p in pictures] == [(11, 3), (11, 4)]
     assert difference(*pictures) > 0
+
+
+def test_tiling_fits_the_edges_together_and_is_off_again(make: Make) -> None:
+    plain, tiled = make()[0], make(tiling=True)[0]
+    assert "Tiling: True" in tiled.infotext
+    assert difference(plain, tiled) > 0
+    assert make()[0].image.tobytes() == plain.image.tobytes()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"skip_negative_below": 5.0},
+        {"skip_negative_below": 5.0, "skip_negative_always": True},
+        {"skip_negative_early": 0.4},
+        {"sigma_max": 9.0},
+        {"sigma_min": 0.3},
+        {"rho": 4.0},
+        {"discard_next_to_last_sigma": True},
+        {"sgm_noise_multiplier": True},
+        {"s_noise": 1.02},
+        {"eta": 0.5},
+    ],
+    ids=str,
+)
+def test_finer_settings_count_and_are_told(options: dict[str, object], make: Make) -> None:
+    changed = make(scheduler="Karras", sampling=SamplingOptions(**options))[0]  # type: ignore[arg-type]
+    plain = make(scheduler="Karras")[0]
+    assert difference(plain, changed) > 0
+    assert len(parse(changed.infotext)[2]) > len(parse(plain.infotext)[2])
 
 
 def test_sides_that_are_no_multiple_of_64_work(make: Make) -> None:

@@ -13,17 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
-from server import RunningServer, running_server
+
+from tests.server import RunningServer, running_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 pytestmark = pytest.mark.browser
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SETTLED = "#easel_wall[data-state=picture][data-working=false]"
 
 
@@ -38,9 +45,13 @@ class Visit:
 
     def listen(self) -> None:
         """Note errors in the console and requests to other hosts."""
-        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self._note(request.url))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
 
     def _note(self, url: str) -> None:
         if not url.startswith((self.server.url, "data:", "blob:")):
@@ -195,8 +206,9 @@ def test_interrupt_keeps_the_picture_and_settings_can_be_used_again(visit: Visit
     before = visit.count()
     visit.set("txt2img_prompt", "a lighthouse on a beach")
     visit.set("txt2img_neg_prompt", "rain")
-    for elem_id, value in (("steps", 300), ("width", 192), ("height", 128), ("cfg_scale", 4.5), ("seed", 99)):
-        visit.set(f"txt2img_{elem_id}", value)
+    numbers = {"steps": "300", "width": "192", "height": "128", "cfg_scale": "4.5", "seed": "99"}
+    for name, value in numbers.items():
+        visit.set(f"txt2img_{name}", value)
     page.click("#txt2img_generate")
     page.wait_for_function("/step [2-9]/i.test(document.querySelector('.easel-progress-text').textContent)")
     page.click("#txt2img_interrupt")
@@ -214,8 +226,7 @@ def test_interrupt_keeps_the_picture_and_settings_can_be_used_again(visit: Visit
     viewer.wait_for()
     assert viewer.get_by_text("Interrupted before its last step.").is_visible()
     viewer.get_by_text("Use these settings").click()
-    wanted = {"prompt": "a lighthouse on a beach", "neg_prompt": "rain", "steps": "300", "width": "192"}
-    for name, value in {**wanted, "height": "128", "cfg_scale": "4.5", "seed": "99"}.items():
+    for name, value in {"prompt": "a lighthouse on a beach", "neg_prompt": "rain", **numbers}.items():
         visit.expect(f"txt2img_{name}", value)
     viewer.wait_for(state="hidden")
 
@@ -242,6 +253,21 @@ def test_the_viewer_is_used_with_keys(visit: Visit) -> None:
     assert download.value.suggested_filename.endswith(".png")
     page.keyboard.press("Escape")
     assert not page.locator("dialog.easel-viewer").is_visible()
+
+
+def test_recipes_are_read(visit: Visit) -> None:
+    def parse(text: str) -> dict[str, Any]:
+        script = "text => import('./easel/static/recipe.js').then(recipe => recipe.parse(text))"
+        return dict(visit.page.evaluate(script, text))
+
+    texts = "a house,\nwith: colons, and more\nNegative prompt: trees,\nstones\n"
+    assert parse(texts + 'Steps: 20, Size: 8x8, Hashes: "a: 1, b"') == {
+        "prompt": "a house,\nwith: colons, and more",
+        "negative": "trees,\nstones",
+        "parameters": [["Steps", "20"], ["Size", "8x8"], ["Hashes", "a: 1, b"]],
+    }
+    assert parse("\nSteps: 1, Sampler: DPM++ 2M")["prompt"] == ""
+    assert parse("only a prompt") == {"prompt": "only a prompt", "negative": "", "parameters": []}
 
 
 def test_it_fits_on_a_phone_in_light_and_dark(visit: Visit) -> None:

@@ -43,7 +43,6 @@ def can_be_made(request: dict[str, Any]) -> bool:
         request["model"] != "lab"
         or request["path"] != "/sdapi/v1/txt2img"
         or body.get("enable_hr")
-        or body.get("tiling")
     ):
         return False
     try:

@@ -165,7 +165,13 @@ def test_a_grid_comes_first(shared: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"override_settings": {"return_grid": False}}, {"do_not_save_grid": True}, {"save_images": False}, {"n_iter": 1}]
+    "fields",
+    [
+        {"override_settings": {"return_grid": False}},
+        {"do_not_save_grid": True},
+        {"save_images": False},
+        {"n_iter": 1},
+    ],
 )
 def test_no_grid(shared: House, fields: Any) -> None:
     body = ask(shared, **{"n_iter": 2, "save_images": True, **fields}).json()
@@ -258,7 +264,6 @@ BAD = [
     ({"eta": -1}, 422, "eta", "Eta"),
     ({"styles": ["x"]}, 422, "styles", "not there yet"),
     ({"restore_faces": True}, 422, "restore_faces", "not there yet"),
-    ({"tiling": True}, 422, "tiling", "not there yet"),
     ({"enable_hr": True}, 422, "enable_hr", "not there yet"),
     ({"refiner_checkpoint": "x"}, 422, "refiner_checkpoint", "not there yet"),
     ({"refiner_switch_at": 0.5}, 422, "refiner_switch_at", "not there yet"),

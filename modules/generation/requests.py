@@ -39,7 +39,9 @@ def _text(name: str, label: str, value: str) -> None:
     if not isinstance(value, str):
         raise InvalidField(name, f"{label} must be text.")
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise InvalidField(name, f"{label} holds a character that is no text (NUL or half of a pair). Remove it.")
+        raise InvalidField(
+            name, f"{label} holds a character that is no text (NUL or half of a pair). Remove it."
+        )
     if len(value) > MAX_PROMPT_CHARACTERS:
         raise InvalidField(
             name,
@@ -60,6 +62,9 @@ class SamplingOptions:
         eta: share of fresh noise in every step (ancestral default 1, DDIM default 0).
         s_churn, s_tmin, s_tmax, s_noise: Karras et al. 2022, algorithm 2; `s_tmax` 0 means no limit.
         skip_negative_below: leave the negative prompt out in every other step below this sigma (NGMS; 0: never).
+        skip_negative_always: in every step below it, and not in every other.
+        skip_negative_early: leave the negative prompt out during this share of the steps (0: never).
+        sigma_min, sigma_max, rho: other ends and another curve of the schedule (0: its own).
         discard_next_to_last_sigma: None leaves it to the sampler.
         sgm_noise_multiplier: start from noise times `sqrt(1 + sigma_max^2)` and not `sigma_max`.
     """
@@ -70,6 +75,11 @@ class SamplingOptions:
     s_tmax: float = 0.0
     s_noise: float = 1.0
     skip_negative_below: float = 0.0
+    skip_negative_always: bool = False
+    skip_negative_early: float = 0.0
+    sigma_min: float = 0.0
+    sigma_max: float = 0.0
+    rho: float = 0.0
     discard_next_to_last_sigma: bool | None = None
     sgm_noise_multiplier: bool = False
 
@@ -81,6 +91,10 @@ class SamplingOptions:
         _number("s_tmax", "Sigma tmax", self.s_tmax, 0, 10_000)
         _number("s_noise", "Sigma noise", self.s_noise, 0, 10)
         _number("s_min_uncond", "Negative guidance minimum sigma", self.skip_negative_below, 0, 1000)
+        _number("skip_early_cond", "Share of steps without negative prompt", self.skip_negative_early, 0, 1)
+        _number("sigma_min", "Sigma min", self.sigma_min, 0, 1000)
+        _number("sigma_max", "Sigma max", self.sigma_max, 0, 1000)
+        _number("rho", "Rho", self.rho, 0, 100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +159,7 @@ class TextToImage:
         sampler, scheduler: names as the API knows them; "Automatic" is the sampler's own schedule.
         width, height: in pixels, 8 to 8192.
         batch_size: pictures made at the same time; batch_count: how often.
+        tiling: make pictures whose edges fit together.
         checkpoint: title, name or hash of the model, or None for the one that is chosen in the settings.
         save: keep the pictures under `outputs/`.
     """
@@ -160,6 +175,7 @@ class TextToImage:
     height: int = 512
     batch_size: int = 1
     batch_count: int = 1
+    tiling: bool = False
     checkpoint: str | None = None
     save: bool = True
     sampling: SamplingOptions = field(default_factory=SamplingOptions)

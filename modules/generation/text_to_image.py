@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from modules.imaging.pixels import preview_image, to_image
 from modules.models import noise_schedule
 from modules.models.latent_diffusion import LatentDiffusion
 from modules.models.latent_preview import LatentColours
+from modules.models.tiling import circular_convolutions
 from modules.prompts.editing import Schedule
 from modules.prompts.encode import EncodingSettings, PromptEncoder
 from modules.prompts.plan import compile_prompt
@@ -44,14 +46,16 @@ def text_to_image(
     """Make the request's pictures from number `first` on, and yield each as soon as it is done."""
     sampler, scheduler = resolve(request.sampler, request.scheduler)
     guidance = _guidance(request, session.encoder, sampler)
-    while first < request.pictures and not monitor.stop_requested():
-        # batches keep their borders when a job goes on after a crash
-        count = min(request.batch_size - first % request.batch_size, request.pictures - first)
-        monitor.begin_batch(first, count, request.steps)
-        run = _Batch(request, session, monitor, sampler, scheduler, guidance, range(first, first + count))
-        if run.sample():
-            yield from run.pictures()
-        first += count
+    model = session.model
+    with circular_convolutions(model.unet, model.vae) if request.tiling else nullcontext():
+        while first < request.pictures and not monitor.stop_requested():
+            # batches keep their borders when a job goes on after a crash
+            count = min(request.batch_size - first % request.batch_size, request.pictures - first)
+            monitor.begin_batch(first, count, request.steps)
+            run = _Batch(request, session, monitor, sampler, scheduler, guidance, range(first, first + count))
+            if run.sample():
+                yield from run.pictures()
+            first += count
 
 
 def _guidance(request: TextToImage, encoder: PromptEncoder, sampler: Sampler) -> Guidance:
@@ -75,11 +79,15 @@ def _guidance(request: TextToImage, encoder: PromptEncoder, sampler: Sampler) ->
         length = max(longest, negative.tokens)
         positive = [part.filled(length, empty) for part in positive]
         negative = negative.filled(length, empty)
+    early = request.sampling.skip_negative_early
     return Guidance(
         positive=tuple((part.weight, texts) for part, texts in zip(plan.positive, positive, strict=True)),
         negative=negative,
         cfg_scale=request.cfg_scale,
         skip_negative_below=request.sampling.skip_negative_below,
+        skip_negative_always=request.sampling.skip_negative_always,
+        # the share is of the calls, and it is met while `call / calls <= share`
+        skip_negative_until=int(early * request.steps * sampler.calls_a_step) if early else -1,
     )
 
 
@@ -122,6 +130,9 @@ class _Batch:
             s_tmin=options.s_tmin,
             s_tmax=options.s_tmax,
             s_noise=options.s_noise,
+            sigma_min=options.sigma_min,
+            sigma_max=options.sigma_max,
+            rho=options.rho,
             discard_next_to_last_sigma=options.discard_next_to_last_sigma,
             sgm_noise_multiplier=options.sgm_noise_multiplier,
         )

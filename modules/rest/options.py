@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modules.faults import Fault, InvalidField, NotSupported, UnknownName
-from modules.generation.requests import NoiseOptions, SamplingOptions, TextOptions
+from modules.generation.from_settings import noise_options, sampling_options, text_options
 from modules.rest.errors import brief
 from modules.rest.services import CheckpointInfo
 from modules.settings.model import Settings
@@ -33,6 +33,12 @@ SETTINGS: dict[str, str] = {
     "s_tmax": "sampling.s_tmax",
     "s_noise": "sampling.s_noise",
     "s_min_uncond": "sampling.skip_negative_below",
+    "s_min_uncond_all": "sampling.skip_negative_always",
+    "skip_early_cond": "sampling.skip_negative_early",
+    "sigma_min": "sampling.sigma_min",
+    "sigma_max": "sampling.sigma_max",
+    "rho": "sampling.rho",
+    "tiling": "sampling.tiling",
     "always_discard_next_to_last_sigma": "sampling.always_discard_next_to_last_sigma",
     "sgm_noise_multiplier": "sampling.sgm_noise_multiplier",
     "samples_save": "saving.save",
@@ -57,7 +63,6 @@ FIXED: dict[str, Any] = {
     "add_user_name_to_info": False,
     "add_version_to_infotext": True,
     "face_restoration": False,
-    "tiling": False,
     "sd_vae": "Automatic",
     "sd_unet": "Automatic",
     "sd_checkpoints_limit": 1,
@@ -66,7 +71,6 @@ FIXED: dict[str, Any] = {
     "enable_quantization": False,
     "enable_batch_seeds": True,
     "upcast_attn": False,
-    "s_min_uncond_all": False,
     "token_merging_ratio": 0.0,
     "token_merging_ratio_img2img": 0.0,
     "token_merging_ratio_hr": 0.0,
@@ -75,7 +79,6 @@ FIXED: dict[str, Any] = {
     "fp8_storage": "Disable",
     "eta_ddim": 0.0,
     "ddim_discretize": "uniform",
-    "skip_early_cond": 0.0,
     "use_old_emphasis_implementation": False,
     "use_old_karras_scheduler_sigmas": False,
     "no_dpmpp_sde_batch_determinism": False,
@@ -173,33 +176,3 @@ def _try(name: str, value: Any, settings: Settings, change: Mapping[str, Any]) -
         reason = fault.message.split(": ", 1)[-1].removeprefix("Input ").rstrip(".")
         reason = f"it {reason}" if reason.startswith("should") else reason
         raise InvalidField(name, f"{name} can't be {brief(value)}: {reason}.") from None
-
-
-def text_options(settings: Settings) -> TextOptions:
-    """How the settings want prompts to be read."""
-    model = settings.model
-    return TextOptions(
-        clip_skip=model.clip_skip,
-        emphasis=model.emphasis,
-        comma_backtrack=model.comma_backtrack,
-        pad_negative=model.pad_negative,
-    )
-
-
-def noise_options(settings: Settings) -> NoiseOptions:
-    """Where the settings want noise to come from."""
-    return NoiseOptions(source=settings.sampling.noise_source, seed_delta=settings.sampling.seed_delta)
-
-
-def sampling_options(settings: Settings) -> SamplingOptions:
-    """The samplers' finer settings, without eta (it depends on the sampler)."""
-    sampling = settings.sampling
-    return SamplingOptions(
-        s_churn=sampling.s_churn,
-        s_tmin=sampling.s_tmin,
-        s_tmax=sampling.s_tmax,
-        s_noise=sampling.s_noise,
-        skip_negative_below=sampling.skip_negative_below,
-        discard_next_to_last_sigma=True if sampling.always_discard_next_to_last_sigma else None,
-        sgm_noise_multiplier=sampling.sgm_noise_multiplier,
-    )

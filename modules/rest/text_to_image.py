@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from modules.faults import NotSupported
+from modules.generation.from_settings import noise_options, sampling_options, text_options
 from modules.generation.requests import NoiseOptions, SamplingOptions, TextToImage
 from modules.generation.results import GeneratedImage
 from modules.imaging.infotext import parse as parse_infotext
@@ -19,7 +20,7 @@ from modules.jobs.queue import Job, Status
 from modules.rest.bodies import CheckedRoute, TextToImageBody
 from modules.rest.closing import Closing, first_of
 from modules.rest.errors import UNEXPECTED, RestFault, status_of_kind
-from modules.rest.options import find_checkpoint, noise_options, sampling_options, text_options, to_changes
+from modules.rest.options import find_checkpoint, to_changes
 from modules.rest.services import RestServices
 from modules.rest.tasks import Tasks
 from modules.rest.waiting import wait_until_over
@@ -29,7 +30,6 @@ from modules.settings.store import with_changes
 NOT_YET: dict[str, str] = {
     "styles": "Styles are",
     "restore_faces": "Face restoration is",
-    "tiling": "Tiling is",
     "refiner_checkpoint": "The refiner is",
     "refiner_switch_at": "The refiner is",
     "disable_extra_networks": "Extra networks are",
@@ -73,6 +73,7 @@ def to_request(body: TextToImageBody, settings: Settings) -> TextToImage:
         height=body.height,
         batch_size=body.batch_size,
         batch_count=body.n_iter,
+        tiling=settings.sampling.tiling if body.tiling is None else body.tiling,
         checkpoint=settings.model.checkpoint,
         save=body.save_images and not body.do_not_save_samples and settings.saving.save,
         sampling=_sampling(body, settings, sampler),

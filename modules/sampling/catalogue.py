@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 from modules.faults import UnknownName
 
@@ -23,8 +22,8 @@ class Sampler:
 
     Args:
         name, aliases: as the API and infotexts know it; compared without case.
-        function: its name in `k_diffusion.sampling`, or in `own_samplers` or `timestep_samplers` here.
-        origin: in which of them it is.
+        function: its name in the module `origin`.
+        origin: "k_diffusion", or a module of this folder.
         schedule: what "Automatic" means for it.
         discard_next_to_last: make the schedule for one step more and leave out its next-to-last sigma.
         calls_a_step: how prompt schedules count for it: 2 where a step asks the model twice.
@@ -46,9 +45,14 @@ class Sampler:
     brownian: bool = False
     sigma_range: bool = False
     takes: frozenset[str] = frozenset()
-    origin: Literal["k-diffusion", "own", "timesteps"] = "k-diffusion"
+    origin: str = "k_diffusion"
     eta: float = 1.0
     extra: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def over_timesteps(self) -> bool:
+        """It walks over the model's own timesteps and knows no schedule of sigmas."""
+        return self.origin in ("timestep_samplers", "unipc")
 
     def options(self) -> dict[str, str]:
         """The options as the API lists them."""
@@ -162,15 +166,41 @@ SAMPLERS: tuple[Sampler, ...] = (
         takes=_ANCESTRAL,
     ),
     Sampler(
-        "Restart", ("restart",), "restart", "Karras", calls_a_step=2, origin="own", takes=frozenset({_NOISE})
+        "Restart",
+        ("restart",),
+        "restart",
+        "Karras",
+        calls_a_step=2,
+        origin="own_samplers",
+        takes=frozenset({_NOISE}),
     ),
-    Sampler("DDIM", ("ddim",), "ddim", origin="timesteps", eta=0.0, takes=frozenset({_ETA})),
+    Sampler("DDIM", ("ddim",), "ddim", origin="timestep_samplers", eta=0.0, takes=frozenset({_ETA})),
     Sampler(
-        "DDIM CFG++", ("ddim_cfgpp",), "ddim_cfg_pp", origin="timesteps", eta=0.0, takes=frozenset({_ETA})
+        "DDIM CFG++",
+        ("ddim_cfgpp",),
+        "ddim_cfg_pp",
+        origin="timestep_samplers",
+        eta=0.0,
+        takes=frozenset({_ETA}),
     ),
-    Sampler("PLMS", ("plms",), "plms", origin="timesteps"),
-    Sampler("UniPC", ("unipc",), "unipc", origin="timesteps"),
-    Sampler("LCM", ("k_lcm",), "lcm", origin="own"),
+    Sampler("PLMS", ("plms",), "plms", origin="timestep_samplers"),
+    Sampler("UniPC", ("unipc",), "unipc", origin="unipc"),
+    Sampler("LCM", ("k_lcm",), "lcm", origin="own_samplers"),
+    Sampler("Euler CFG++", ("k_euler_cfg_pp",), "euler_cfg_pp", origin="cfg_plus_plus"),
+    Sampler(
+        "Euler a CFG++",
+        ("k_euler_a_cfg_pp",),
+        "euler_ancestral_cfg_pp",
+        uses_seed_delta=True,
+        origin="cfg_plus_plus",
+        takes=_ANCESTRAL,
+    ),
+    Sampler("IPNDM", ("ipndm",), "ipndm", origin="multistep_samplers"),
+    Sampler("DEIS", ("deis",), "deis", "Karras", origin="multistep_samplers"),
+    Sampler("RES multistep", ("res_multistep",), "res_multistep", "Karras", origin="multistep_samplers"),
+    Sampler(
+        "ER SDE", ("er_sde",), "er_sde", "Karras", origin="multistep_samplers", takes=frozenset({_NOISE})
+    ),
 )
 
 
@@ -193,6 +223,7 @@ SCHEDULERS: tuple[Scheduler, ...] = (
     Scheduler("polyexponential", "Polyexponential", default_rho=1.0),
     Scheduler("sgm_uniform", "SGM Uniform", ("SGMUniform",), needs_inner_model=True),
     Scheduler("kl_optimal", "KL Optimal"),
+    Scheduler("align_your_steps", "Align Your Steps"),
     Scheduler("simple", "Simple", needs_inner_model=True),
     Scheduler("normal", "Normal", needs_inner_model=True),
     Scheduler("ddim", "DDIM", needs_inner_model=True),

@@ -69,12 +69,23 @@ class Guidance:
         positive: the parts of the prompt (joined by AND) with their weights, at least one.
         negative: the negative prompt.
         skip_negative_below: leave the negative prompt out in every odd call below this sigma (0: never).
+        skip_negative_always: in every call below it, and not only in odd ones.
+        skip_negative_until: leave the negative prompt out in the calls up to this one (-1: never).
     """
 
     positive: tuple[tuple[float, TextTimeline], ...]
     negative: TextTimeline
     cfg_scale: float
     skip_negative_below: float = 0.0
+    skip_negative_always: bool = False
+    skip_negative_until: int = -1
+
+    def without_negative(self, call: int, sigma: Tensor) -> bool:
+        """Whether this call leaves the negative prompt out."""
+        if call <= self.skip_negative_until:
+            return True
+        below = self.skip_negative_below > 0 and (self.skip_negative_always or call % 2 == 1)
+        return below and bool(sigma[0] < self.skip_negative_below)
 
 
 class GuidedDenoiser:
@@ -121,11 +132,9 @@ class GuidedDenoiser:
         self.calls += 1
         texts = [timeline.at(call) for _, timeline in guidance.positive]
         weights = [weight for weight, _ in guidance.positive]
-        limit = guidance.skip_negative_below
-        skipped = limit > 0 and call % 2 == 1 and bool(sigma[0] < limit)
         scale = guidance.cfg_scale * self._scale_factor
         needless = scale == 1 and len(texts) == 1 and weights[0] == 1 and not self._keeps_unguided
-        if skipped or needless:
+        if needless or guidance.without_negative(call, sigma):
             self.unguided = None
             return self._compose(self._predict(x, sigma, texts), None, weights, 1.0)
         predictions = self._predict(x, sigma, [*texts, guidance.negative.at(call)])

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from modules.sampling import own_samplers, timestep_samplers
 from modules.sampling.catalogue import Sampler, Scheduler, effective_schedule
 from modules.sampling.denoiser import GuidedDenoiser
 from modules.sampling.kdiffusion import picture_noise, sampling
 from modules.sampling.noise import PictureNoise
+from modules.sampling.own_samplers import LcmSigmas
+from modules.sampling.schedules import Ends, ModelSigmas
 from modules.sampling.schedules import sigmas as make_sigmas
-from modules.sampling.unipc import unipc
+from modules.sampling.timestep_samplers import timesteps_for
 
 
 class Stopped(Exception):
@@ -31,6 +33,9 @@ class SamplerSettings:
     s_tmin: float = 0.0
     s_tmax: float = 0.0
     s_noise: float = 1.0
+    sigma_min: float = 0.0
+    sigma_max: float = 0.0
+    rho: float = 0.0
     discard_next_to_last_sigma: bool | None = None
     sgm_noise_multiplier: bool = False
 
@@ -70,7 +75,7 @@ def sample(
         if on_step is not None:
             on_step(min(int(state["i"]) + 1, steps), latest)
 
-    run = _over_timesteps if sampler.origin == "timesteps" else _over_sigmas
+    run = _over_timesteps if sampler.over_timesteps else _over_sigmas
     try:
         with picture_noise(noise.next):
             return Sampled(run(denoiser, first, noise, sampler, scheduler, steps, settings, callback), True)
@@ -89,12 +94,11 @@ def _over_timesteps(
     callback: Callable[[dict[str, Any]], None],
 ) -> Tensor:
     """Samplers over the model's timesteps: they begin with the plain noise and know no schedule of sigmas."""
-    function = unipc if sampler.function == "unipc" else getattr(timestep_samplers, sampler.function)
     arguments = (
         {"eta": sampler.eta if settings.eta is None else settings.eta} if "eta" in sampler.takes else {}
     )
-    timesteps = timestep_samplers.timesteps_for(steps, len(denoiser.sigmas.sigmas))
-    return function(denoiser, x, timesteps, noise.next, callback, **arguments)
+    timesteps = timesteps_for(steps, len(denoiser.sigmas.sigmas))
+    return _function(sampler)(denoiser, x, timesteps, noise.next, callback, **arguments)
 
 
 def _over_sigmas(
@@ -109,18 +113,31 @@ def _over_sigmas(
 ) -> Tensor:
     """Samplers over a schedule of sigmas: k-diffusion's, and ours in its signature."""
     if sampler.function == "lcm":
-        denoiser = denoiser.over(own_samplers.LcmSigmas(denoiser.sigmas))
+        denoiser = denoiser.over(LcmSigmas(denoiser.sigmas))
     discard = settings.discard_next_to_last_sigma
     sigmas = make_sigmas(
         effective_schedule(sampler, scheduler).name,
         steps,
         denoiser.sigmas,
         sampler.discard_next_to_last if discard is None else discard,
+        _ends(settings, denoiser.sigmas),
     ).to(x.device)
     x = x * ((1 + sigmas[0] ** 2).sqrt() if settings.sgm_noise_multiplier else sigmas[0])
     arguments = _arguments(sampler, settings, denoiser, x, sigmas, noise, steps)
-    function = getattr(own_samplers if sampler.origin == "own" else sampling(), sampler.function)
-    return function(denoiser, x, callback=callback, disable=True, **arguments)
+    return _function(sampler)(denoiser, x, callback=callback, disable=True, **arguments)
+
+
+def _function(sampler: Sampler) -> Callable[..., Tensor]:
+    """The function of a line of the catalogue."""
+    if sampler.origin == "k_diffusion":
+        return getattr(sampling(), sampler.function)
+    return getattr(import_module(f"modules.sampling.{sampler.origin}"), sampler.function)
+
+
+def _ends(settings: SamplerSettings, model: ModelSigmas) -> Ends:
+    return Ends(
+        settings.sigma_min or model.minimum, settings.sigma_max or model.maximum, settings.rho or None
+    )
 
 
 def _arguments(

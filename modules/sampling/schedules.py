@@ -1,13 +1,15 @@
 """Schedules of sigmas: how the noise falls over the steps. All are computed on the CPU in float32.
 
-Sources: Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models" (2022); "Align Your
-Steps" (2024) for KL Optimal; Lee et al., "Beta Sampling is All You Need" (2024).
+Sources: Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models" (2022); Sabour et al.,
+"Align Your Steps" (2024), for KL Optimal too; Lee et al., "Beta Sampling is All You Need" (2024).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,75 +55,114 @@ class ModelSigmas:
         return ((1 - share) * logs[low] + share * logs[high]).exp()
 
 
+@dataclass(frozen=True)
+class Ends:
+    """Where a schedule begins and ends, and how it bends.
+
+    Args: rho: of Karras' schedule, or None for its own.
+    """
+
+    minimum: float
+    maximum: float
+    rho: float | None = None
+
+
 def _with_zero(sigmas: Tensor) -> Tensor:
     return torch.cat([sigmas, sigmas.new_zeros(1)])
 
 
-def _uniform(steps: int, model: ModelSigmas) -> Tensor:
+def _timestep(model: ModelSigmas, sigma: float) -> Tensor:
+    return model.to_timestep(torch.tensor([sigma]))[0]
+
+
+def _uniform(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
     return _with_zero(model.to_sigma(torch.linspace(len(model.sigmas) - 1, 0, steps)))
 
 
-def _karras(steps: int, model: ModelSigmas) -> Tensor:
-    return sampling().get_sigmas_karras(steps, model.minimum, model.maximum, rho=7.0)
+def _karras(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
+    return sampling().get_sigmas_karras(steps, ends.minimum, ends.maximum, rho=ends.rho or 7.0)
 
 
-def _exponential(steps: int, model: ModelSigmas) -> Tensor:
-    return sampling().get_sigmas_exponential(steps, model.minimum, model.maximum)
+def _exponential(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
+    return sampling().get_sigmas_exponential(steps, ends.minimum, ends.maximum)
 
 
-def _polyexponential(steps: int, model: ModelSigmas) -> Tensor:
-    return sampling().get_sigmas_polyexponential(steps, model.minimum, model.maximum, rho=1.0)
+def _polyexponential(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
+    return sampling().get_sigmas_polyexponential(steps, ends.minimum, ends.maximum, rho=ends.rho or 1.0)
 
 
-def _sgm_uniform(steps: int, model: ModelSigmas) -> Tensor:
-    timesteps = torch.linspace(len(model.sigmas) - 1, 0, steps + 1)[:-1]
-    return _with_zero(model.to_sigma(timesteps))
+def _sgm_uniform(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
+    first, last = _timestep(model, ends.maximum), _timestep(model, ends.minimum)
+    return _with_zero(model.to_sigma(torch.linspace(first.item(), last.item(), steps + 1)[:-1]))
 
 
-def _kl_optimal(steps: int, model: ModelSigmas) -> Tensor:
+def _normal(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
+    first, last = _timestep(model, ends.maximum), _timestep(model, ends.minimum)
+    return _with_zero(model.to_sigma(torch.linspace(first.item(), last.item(), steps)))
+
+
+def _kl_optimal(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
     share = torch.arange(steps + 1) / steps
-    low, high = torch.tensor(model.minimum).atan(), torch.tensor(model.maximum).atan()
+    low, high = torch.tensor(ends.minimum).atan(), torch.tensor(ends.maximum).atan()
     return (share * low + (1 - share) * high).tan()
 
 
-def _simple(steps: int, model: ModelSigmas) -> Tensor:
+ALIGN_YOUR_STEPS = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
+"""The published values for SD1 and ten steps."""
+
+
+def _align_your_steps(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
+    """The published values, interpolated log-linearly to so many."""
+    published = np.log(np.array(ALIGN_YOUR_STEPS[::-1]))
+    places = np.linspace(0, 1, steps)
+    values = np.exp(np.interp(places, np.linspace(0, 1, len(published)), published))[::-1]
+    return _with_zero(torch.from_numpy(values.copy()).float())
+
+
+def _simple(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
     stride = len(model.sigmas) / steps
     return _with_zero(torch.stack([model.sigmas[-(1 + int(i * stride))] for i in range(steps)]))
 
 
-def _ddim(steps: int, model: ModelSigmas) -> Tensor:
+def _ddim(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
     stride = max(len(model.sigmas) // steps, 1)
     return _with_zero(model.sigmas[1::stride].flip(0))
 
 
-def _beta(steps: int, model: ModelSigmas) -> Tensor:
+def _beta(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
     from scipy import stats
 
     quantiles = 1 - torch.linspace(0, 1, steps, dtype=torch.float64)
     shares = torch.from_numpy(stats.beta.ppf(quantiles.numpy(), BETA_ALPHA, BETA_BETA)).float()
-    return _with_zero(model.minimum + shares * (model.maximum - model.minimum))
+    return _with_zero(ends.minimum + shares * (ends.maximum - ends.minimum))
 
 
-_FUNCTIONS: dict[str, Callable[[int, ModelSigmas], Tensor]] = {
+_FUNCTIONS: dict[str, Callable[[int, ModelSigmas, Ends], Tensor]] = {
     "uniform": _uniform,
     "karras": _karras,
     "exponential": _exponential,
     "polyexponential": _polyexponential,
     "sgm_uniform": _sgm_uniform,
     "kl_optimal": _kl_optimal,
+    "align_your_steps": _align_your_steps,
     "simple": _simple,
-    "normal": _uniform,
+    "normal": _normal,
     "ddim": _ddim,
     "beta": _beta,
 }
 
 
-def sigmas(name: str, steps: int, model: ModelSigmas, discard_next_to_last: bool = False) -> Tensor:
+def sigmas(
+    name: str, steps: int, model: ModelSigmas, discard_next_to_last: bool = False, ends: Ends | None = None
+) -> Tensor:
     """The schedule `name` (see `catalogue.SCHEDULERS`) for so many steps: falling, usually `[steps + 1]`.
 
-    Args: discard_next_to_last: make it for one step more and leave out the next-to-last sigma.
+    Args:
+        discard_next_to_last: make it for one step more and leave out the next-to-last sigma.
+        ends: other ends than the model's; schedules that follow the model's timesteps don't heed them.
     """
-    result = _FUNCTIONS[name](steps + discard_next_to_last, model)
+    ends = ends or Ends(model.minimum, model.maximum)
+    result = _FUNCTIONS[name](steps + discard_next_to_last, model, ends)
     if discard_next_to_last:
         result = torch.cat([result[:-2], result[-1:]])
     return result.float()

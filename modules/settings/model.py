@@ -36,6 +36,12 @@ class SamplingSettings(_Group):
     s_tmax: float = Field(0.0, ge=0)
     s_noise: float = Field(1.0, ge=0)
     skip_negative_below: float = Field(0.0, ge=0, description="NGMS: negative guidance minimum sigma.")
+    skip_negative_always: bool = Field(False, description="NGMS in every step, not in every other.")
+    skip_negative_early: float = Field(0.0, ge=0, le=1, description="Share of the steps without negative prompt.")
+    sigma_min: float = Field(0.0, ge=0, description="Other lower end of the schedule; 0: its own.")
+    sigma_max: float = Field(0.0, ge=0, description="Other upper end of the schedule; 0: its own.")
+    rho: float = Field(0.0, ge=0, description="Other bend of Karras' schedule; 0: its own.")
+    tiling: bool = Field(False, description="Make pictures whose edges fit together.")
     always_discard_next_to_last_sigma: bool = False
     sgm_noise_multiplier: bool = False
 

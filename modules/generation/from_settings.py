@@ -1,0 +1,41 @@
+"""The parts of a request that the settings decide where nobody says otherwise."""
+
+from __future__ import annotations
+
+from modules.generation.requests import NoiseOptions, SamplingOptions, TextOptions
+from modules.settings.model import Settings
+
+
+def sampling_options(settings: Settings) -> SamplingOptions:
+    """The samplers' finer settings, without eta (what that means depends on the sampler)."""
+    sampling = settings.sampling
+    return SamplingOptions(
+        s_churn=sampling.s_churn,
+        s_tmin=sampling.s_tmin,
+        s_tmax=sampling.s_tmax,
+        s_noise=sampling.s_noise,
+        skip_negative_below=sampling.skip_negative_below,
+        skip_negative_always=sampling.skip_negative_always,
+        skip_negative_early=sampling.skip_negative_early,
+        sigma_min=sampling.sigma_min,
+        sigma_max=sampling.sigma_max,
+        rho=sampling.rho,
+        discard_next_to_last_sigma=True if sampling.always_discard_next_to_last_sigma else None,
+        sgm_noise_multiplier=sampling.sgm_noise_multiplier,
+    )
+
+
+def noise_options(settings: Settings) -> NoiseOptions:
+    """Where noise comes from."""
+    return NoiseOptions(source=settings.sampling.noise_source, seed_delta=settings.sampling.seed_delta)
+
+
+def text_options(settings: Settings) -> TextOptions:
+    """How prompts are read and encoded."""
+    model = settings.model
+    return TextOptions(
+        clip_skip=model.clip_skip,
+        emphasis=model.emphasis,
+        comma_backtrack=model.comma_backtrack,
+        pad_negative=model.pad_negative,
+    )
