@@ -41,31 +41,27 @@ async function mark(field, message) {
     input.setAttribute("aria-describedby", "easel_field_error");
     input.addEventListener("input", clearErrors, { once: true });
   }
-  block.append(el("p", { class: "easel-field-error", id: "easel_field_error" }, message));
+  const row = block.closest(".easel-pair, .easel-joined") ?? block;
+  row.after(el("p", { class: "easel-field-error", id: "easel_field_error" }, message));
   requestAnimationFrame(() => {
-    block.scrollIntoView({ block: "center" });
+    block.scrollIntoView({ block: "nearest" });
     if (block.contains(document.activeElement)) return;
     block.querySelector("input:not([type=range]), textarea")?.focus({ preventScroll: true });
   });
 }
 
-/** Errors of jobs: each is told once in each browser, also when it happened while the page was away. */
+/** Errors of jobs: told when they happen, and when they happened while the page was away. */
 export function watchJobs() {
   watch((what, data) => {
-    if (what === "job") tell(data);
-    if (what === "snapshot" && state.recent[0]) tell(state.recent[0]);
+    if (what === "job") tell(data, true);
+    if (what === "snapshot" && state.recent[0]) tell(state.recent[0], false);
   });
 }
 
-let told = 0;
-
-function tell(job) {
+function tell(job, live) {
   const over = job.status !== "queued" && job.status !== "running";
   if (!over || job.origin !== "page") return;
-  const seen = Math.max(told, Number(localStorage.getItem(SEEN) ?? 0));
-  told = Math.max(told, job.id);
+  const seen = Number(localStorage.getItem(SEEN) ?? 0);
   localStorage.setItem(SEEN, String(Math.max(seen, job.id)));
-  if (job.status === "failed" && (job.id > seen || Date.now() / 1000 - job.finished < 3)) {
-    showError(job.error ?? "The job failed.", job.field);
-  }
+  if (job.status === "failed" && (live || job.id > seen)) showError(job.error ?? "The job failed.", job.field);
 }

@@ -14,6 +14,7 @@ export function wireGallery() {
   watch((what) => {
     if (what === "snapshot") complete = state.pictures.length < PAGE;
     if (what === "snapshot" || what === "picture" || what === "older") render();
+    if (what === "snapshot" || what === "older") requestAnimationFrame(moreIfNear);
     if (what !== "progress" && what !== "connection") markShown();
   });
   byId("easel_strip").addEventListener("keydown", walk);
@@ -70,6 +71,12 @@ function walk(event) {
   if (!next) return;
   event.preventDefault();
   next.firstChild.focus();
+}
+
+/** Fetch older pictures where the end of the list can be seen already. */
+function moreIfNear() {
+  const { top } = byId("easel_more").getBoundingClientRect();
+  if (byId("easel_more").offsetParent && top < innerHeight + 600) more();
 }
 
 /** Fetch older pictures. */

@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { showError } from "./alerts.js";
 import { byId } from "./dom.js";
-import { runningJob, state, watch } from "./store.js";
+import { activeJob, runningJob, state, watch } from "./store.js";
 
 const TITLE = "Easel";
 
@@ -12,7 +12,7 @@ export function wireProgress() {
     render();
     if (what === "job" || what === "picture") announce(what, data);
   });
-  byId("txt2img_interrupt").addEventListener("click", (event) => press(event.currentTarget, api.interrupt, "Stopping …"));
+  byId("txt2img_interrupt").addEventListener("click", (event) => press(event.currentTarget, stop, "Stopping …"));
   byId("txt2img_skip").addEventListener("click", (event) => press(event.currentTarget, api.skip, "Skipping …"));
   render();
 }
@@ -39,11 +39,20 @@ export function describe(progress) {
   return parts.join(" · ");
 }
 
+/** A job that nobody works on although it is the next: its model is being loaded. */
+function starting(job) {
+  const name = job.request.checkpoint?.split("/").at(-1).replace(/\.[^.]+$/, "");
+  return job.status === "queued" && name ? `Loading ${name} …` : "Starting …";
+}
+
+/** End the job at work; one that has not begun is taken out of the queue. */
+const stop = () => (runningJob() ? api.interrupt() : api.cancel(activeJob().id));
+
 function render() {
   const { progress } = state;
-  const job = runningJob();
+  const job = activeJob();
   const box = byId("easel_progress");
-  const working = Boolean(progress || job);
+  const working = Boolean(job);
   box.hidden = !working;
   byId("easel_run_buttons").hidden = !working;
   document.body.classList.toggle("easel-working", working);
@@ -53,7 +62,7 @@ function render() {
     return;
   }
   const percent = Math.round(100 * (progress?.fraction ?? 0));
-  const text = progress ? describe(progress) : "Starting …";
+  const text = progress ? describe(progress) : starting(job);
   const bar = box.querySelector("[role=progressbar]");
   bar.classList.toggle("easel-bar-busy", !progress || progress.phase === "loading");
   bar.setAttribute("aria-valuenow", String(percent));
@@ -61,8 +70,7 @@ function render() {
   bar.firstElementChild.style.transform = `scaleX(${progress?.fraction ?? 0})`;
   box.querySelector("p").textContent = text;
   document.title = `${percent}% · ${TITLE}`;
-  const single = (job?.total ?? 1) <= (job?.request?.batch_size ?? 1);
-  byId("txt2img_skip").hidden = single;
+  byId("txt2img_skip").hidden = job.total <= (job.request.batch_size ?? 1) || job.status === "queued";
   if (progress?.step === 0) release(byId("txt2img_skip"));
 }
 

@@ -1,4 +1,4 @@
-// The jobs that wait behind the running one.
+// The jobs that wait behind the one at work.
 import * as api from "./api.js";
 import { showError } from "./alerts.js";
 import { byId, el } from "./dom.js";
@@ -12,7 +12,7 @@ export function wireQueue() {
 }
 
 function render() {
-  const waiting = state.waiting.filter((job) => job.status === "queued");
+  const waiting = state.waiting.slice(1);
   const list = byId("easel_queue");
   const hadFocus = list.contains(document.activeElement);
   list.hidden = waiting.length === 0;

@@ -3,7 +3,7 @@ import { pictureUrl } from "./api.js";
 import { byId } from "./dom.js";
 import { showRecipe } from "./recipe.js";
 import { fitted } from "./scale.js";
-import { runningJob, shownPicture, state, watch } from "./store.js";
+import { activeJob, shownPicture, state, watch } from "./store.js";
 import { openViewer } from "./viewer.js";
 
 let natural = null;
@@ -19,7 +19,7 @@ export function wireStage() {
   });
   byId("easel_picture").addEventListener("load", ({ currentTarget: image }) => {
     if (!natural?.preview) return;
-    place(previewSize(image, runningJob()?.request));
+    place(previewSize(image, activeJob()?.request));
     // A preview has few pixels: blurred by a part of one, it is a picture out of focus and not a grid.
     image.style.setProperty("--easel-blur", `${Math.min(12, (0.4 * image.clientWidth) / image.naturalWidth)}px`);
   });
@@ -32,8 +32,8 @@ export function wireStage() {
 
 /** The finished picture on the wall, or null while a preview or nothing hangs there. */
 export function visiblePicture() {
-  const job = runningJob();
-  if (!job || !state.progress) return shownPicture();
+  const job = activeJob();
+  if (!job) return shownPicture();
   if (state.preview) return null;
   return state.pictures.find((picture) => picture.job === job.id) ?? null;
 }
@@ -41,10 +41,9 @@ export function visiblePicture() {
 /** What hangs on the wall now: one of five states, which the style sheet and the tests know by name. */
 function situation() {
   if (!state.ready) return "starting";
-  const making = state.progress && runningJob();
-  if (making && state.preview) return "preview";
+  if (activeJob() && state.preview) return "preview";
   if (visiblePicture()) return "picture";
-  return making ? "waiting" : "welcome";
+  return activeJob() ? "waiting" : "welcome";
 }
 
 /** Bring the wall up to date. */
@@ -53,15 +52,17 @@ export function render() {
   const wall = byId("easel_wall");
   const picture = visiblePicture();
   wall.dataset.state = now;
-  wall.dataset.working = String(Boolean(state.progress));
+  wall.dataset.working = String(Boolean(activeJob()));
   byId("easel_welcome").hidden = now !== "welcome";
-  byId("easel_blank").hidden = now !== "waiting";
-  byId("easel_frame").hidden = now !== "picture" && now !== "preview";
-  byId("easel_frame").disabled = now === "preview";
+  // Until there is something to see of a new job, the last picture stays, dimmed.
+  const last = now === "waiting" ? shownPicture() : picture;
+  byId("easel_blank").hidden = now !== "waiting" || Boolean(last);
+  byId("easel_frame").hidden = now !== "preview" && !last;
+  byId("easel_frame").disabled = now !== "picture";
   if (now === "preview") showPreview();
-  if (now === "picture") showPicture(picture);
-  if (now === "waiting") place({ width: runningJob().request.width, height: runningJob().request.height });
-  showRecipe(picture, runningJob());
+  else if (last) showPicture(last);
+  else if (now === "waiting") place({ width: activeJob().request.width, height: activeJob().request.height });
+  showRecipe(picture, activeJob());
 }
 
 function showPreview() {

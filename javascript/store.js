@@ -97,6 +97,9 @@ export function apply(kind, data) {
 /** The job at work, or null. */
 export const runningJob = () => state.waiting.find((job) => job.status === "running") ?? null;
 
+/** The job at work, or the one that will be in a moment (while a model is loaded, say), or null. */
+export const activeJob = () => state.waiting[0] ?? null;
+
 /** The picture that the stage shows when nothing is being made. */
 export function shownPicture() {
   return state.pictures.find((picture) => picture.id === state.selected) ?? state.pictures[0] ?? null;

@@ -1,11 +1,14 @@
-// Light or dark, decided before anything is painted: what the user chose, else what the system says.
+// Light or dark: what the user chose, else what the command line says, else what the system says.
 // A plain script, so that it runs at once; the switch is wired when it appears.
 (() => {
   const KEY = "easel.theme";
   const system = matchMedia("(prefers-color-scheme: dark)");
   const root = document.documentElement;
 
-  /** @returns {string | null} "light", "dark", or null: as the system. */
+  const preset = document.querySelector("meta[name=easel-colours]")?.content;
+  const standard = () => preset || (system.matches ? "dark" : "light");
+
+  /** @returns {string | null} "light", "dark", or null: the standard. */
   function chosen() {
     try {
       return localStorage.getItem(KEY);
@@ -16,7 +19,7 @@
 
   /** Show the theme that holds now. Gradio's own parts look for the class `dark` on the body. */
   function apply() {
-    const dark = (chosen() ?? (system.matches ? "dark" : "light")) === "dark";
+    const dark = (chosen() ?? standard()) === "dark";
     root.dataset.theme = dark ? "dark" : "light";
     root.style.colorScheme = dark ? "dark" : "light";
     document.body?.classList.toggle("dark", dark);
@@ -25,11 +28,11 @@
     if (button) button.title = button.getAttribute("aria-label");
   }
 
-  /** Switch, and remember it; choosing what the system says means following the system again. */
+  /** Switch, and remember it; choosing the standard means following it again. */
   function toggle() {
     const next = root.dataset.theme === "dark" ? "light" : "dark";
     try {
-      if ((next === "dark") === system.matches) localStorage.removeItem(KEY);
+      if (next === standard()) localStorage.removeItem(KEY);
       else localStorage.setItem(KEY, next);
     } catch {
       root.dataset.theme = next;

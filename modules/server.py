@@ -85,7 +85,7 @@ def _build_app(
         from modules.pages.build import build_page, page_options
 
         page = build_page(application.page_services())
-        app = gradio.mount_gradio_app(app, page, path="/", **page_options())
+        app = gradio.mount_gradio_app(app, page, path="/", **page_options(command_line.theme))
     return app
 
 

@@ -262,7 +262,7 @@ BAD = [
     ({"subseed_strength": 2}, 422, "subseed_strength", "Variation"),
     ({"seed_resize_from_w": -5}, 422, "seed_resize_from_w", "Resize"),
     ({"eta": -1}, 422, "eta", "Eta"),
-    ({"styles": ["x"]}, 422, "styles", "not there yet"),
+    ({"styles": ["x"]}, 400, "styles", "There is no style named 'x'."),
     ({"restore_faces": True}, 422, "restore_faces", "not there yet"),
     ({"enable_hr": True}, 422, "enable_hr", "not there yet"),
     ({"refiner_checkpoint": "x"}, 422, "refiner_checkpoint", "not there yet"),

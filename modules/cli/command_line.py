@@ -38,6 +38,7 @@ class CommandLine:
         data_dir: all that is the user's, where that is not the program's folder; models_dir: models, the
             same.
         checkpoint_files: added to the list, the first is to be used; checkpoint_dirs: more folders of them.
+        styles_files: files with styles, `*` and `?` in them for several; empty: `styles.csv` with the data.
         api_auth, gradio_auth: pairs of name and password.
         cors_origins: other web sites that may use the API; host_names: further names of this server.
         subpath: path of the page behind a reverse proxy, "/easel", or "".
@@ -54,6 +55,7 @@ class CommandLine:
     models_dir: Path | None = None
     checkpoint_files: tuple[Path, ...] = ()
     checkpoint_dirs: tuple[Path, ...] = ()
+    styles_files: tuple[Path, ...] = ()
     api_auth: Users = ()
     gradio_auth: Users = ()
     cors_origins: tuple[str, ...] = ()
@@ -184,6 +186,12 @@ def _file(text: str) -> Path:
     return path
 
 
+def _no_folder(text: str) -> Path:
+    if (path := _path(text)).is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is a folder; a file is expected")
+    return path
+
+
 def _parser(program: str) -> _Parser:
     parser = _Parser(
         prog=program, allow_abbrev=False, description="Easel: pictures from text, in your browser."
@@ -261,6 +269,15 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
     add("--models-dir", type=_folder, metavar="FOLDER", help="models, where they are kept elsewhere")
     add("--ckpt", type=_file, action="append", default=[], metavar="FILE", help="a checkpoint to use")
     add("--ckpt-dir", type=_there, action="append", default=[], metavar="FOLDER", help="more checkpoints")
+    add(
+        "--styles-file",
+        type=_no_folder,
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="files with styles (styles.csv in the data folder); * stands for several",
+    )
 
 
 def _add_start(parser: argparse.ArgumentParser) -> None:
@@ -306,6 +323,7 @@ def parse(arguments: Sequence[str], program: str = "webui.py") -> CommandLine:
         models_dir=values.models_dir,
         checkpoint_files=tuple(values.ckpt),
         checkpoint_dirs=tuple(values.ckpt_dir),
+        styles_files=tuple(values.styles_file),
         api_auth=tuple(values.api_auth),
         gradio_auth=users,
         cors_origins=tuple(name.rstrip("/") for name in values.cors_allow_origins),

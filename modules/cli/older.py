@@ -28,7 +28,6 @@ LATER: dict[str, str] = {
     "--codeformer-models-path": "face restoration is not there yet.",
     "--clip-models-path": "describing pictures is not there yet.",
     "--localizations-dir": "other languages are not there yet.",
-    "--styles-file": "styles are not there yet.",
     "--ui-settings-file": "the settings are in settings.json in the data folder.",
     "--ui-config-file": "the page has no file of its own for its defaults yet.",
     "--a1111-home": "using an older install in place is not there yet; see --models-dir and --ckpt-dir.",

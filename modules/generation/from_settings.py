@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from modules.faults import UnknownName
 from modules.generation.requests import NoiseOptions, SamplingOptions, TextOptions
+from modules.sampling.catalogue import AUTOMATIC, resolve
 from modules.settings.model import Settings
 
 
-def sampling_options(settings: Settings) -> SamplingOptions:
-    """The samplers' finer settings, without eta (what that means depends on the sampler)."""
+def sampling_options(settings: Settings, sampler: str) -> SamplingOptions:
+    """The finer settings of a sampler."""
     sampling = settings.sampling
     return SamplingOptions(
+        eta=_eta(settings, sampler),
         s_churn=sampling.s_churn,
         s_tmin=sampling.s_tmin,
         s_tmax=sampling.s_tmax,
@@ -23,6 +26,17 @@ def sampling_options(settings: Settings) -> SamplingOptions:
         discard_next_to_last_sigma=True if sampling.always_discard_next_to_last_sigma else None,
         sgm_noise_multiplier=sampling.sgm_noise_multiplier,
     )
+
+
+def _eta(settings: Settings, sampler: str) -> float | None:
+    """The setting "eta_ancestral" where it differs from the samplers' own; samplers over timesteps don't heed it."""
+    if settings.sampling.eta_ancestral == 1.0:
+        return None
+    try:
+        heeds = not resolve(sampler, AUTOMATIC)[0].over_timesteps
+    except UnknownName:  # said when the request is checked
+        heeds = False
+    return settings.sampling.eta_ancestral if heeds else None
 
 
 def noise_options(settings: Settings) -> NoiseOptions:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from modules.folders import PROGRAM
 from modules.pages.form import FIELDS
@@ -37,13 +37,16 @@ def build_page(services: PageServices) -> gr.Blocks:
     return page
 
 
-def page_options() -> dict[str, Any]:
-    """Keyword arguments of `gradio.mount_gradio_app` besides the path."""
+def page_options(colours: Literal["light", "dark"] | None = None) -> dict[str, Any]:
+    """Keyword arguments of `gradio.mount_gradio_app` besides the path.
+
+    Args: colours: what a browser shows whose user has not chosen yet; None follows the system.
+    """
     from modules.pages.theme import theme
 
     return {
         "theme": theme(),
-        "head": head(),
+        "head": head(colours),
         "favicon_path": str(ICON),
         "footer_links": [],
         "run_history": False,
@@ -54,18 +57,20 @@ def page_options() -> dict[str, Any]:
     }
 
 
-def head() -> str:
-    """What is added to the page's head: the form's fields for the scripts, the style sheet, the scripts.
+def head(colours: str | None = None) -> str:
+    """What is added to the page's head: facts for the scripts, the style sheet, the scripts.
 
     The files are asked for by their contents' hash or with "has it changed?", so an update is never half seen.
     """
     fields = [
-        {"name": f.name, "id": f.elem_id, "api": f.api_name, "label": f.label, "slider": f.slider} for f in FIELDS
+        {"name": f.name, "id": f.elem_id, "api": f.api_name, "label": f.label, "slider": f.slider}
+        for f in FIELDS
     ]
     version = hashlib.sha256(STYLE.read_bytes()).hexdigest()[:12] if STYLE.exists() else "0"
     return "\n".join(
         (
             '<meta name="color-scheme" content="light dark">',
+            f'<meta name="easel-colours" content="{colours or ""}">',
             f'<script type="application/json" id="easel_fields">{json.dumps(fields)}</script>',
             '<script src="easel/static/theme.js"></script>',
             f'<link rel="stylesheet" href="easel/static/style.css?v={version}">',

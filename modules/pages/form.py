@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from modules.faults import InvalidField
-from modules.generation.requests import NoiseOptions, SamplingOptions, TextOptions, TextToImage
+from modules.generation.from_settings import noise_options, sampling_options, text_options
+from modules.generation.requests import TextToImage
 from modules.settings.model import Settings
 
 
@@ -71,36 +72,18 @@ Values = Mapping[str, Any]
 """Values of fields by their names."""
 
 
-def defaults(settings: Settings) -> TextToImage:
-    """A request as the settings want it; the form fills in the rest."""
-    model, sampling = settings.model, settings.sampling
-    return TextToImage(
-        save=settings.saving.save,
-        sampling=SamplingOptions(
-            s_churn=sampling.s_churn,
-            s_tmin=sampling.s_tmin,
-            s_tmax=sampling.s_tmax,
-            s_noise=sampling.s_noise,
-            skip_negative_below=sampling.skip_negative_below,
-            discard_next_to_last_sigma=sampling.always_discard_next_to_last_sigma or None,
-            sgm_noise_multiplier=sampling.sgm_noise_multiplier,
-        ),
-        noise=NoiseOptions(source=sampling.noise_source, seed_delta=sampling.seed_delta),
-        text=TextOptions(
-            clip_skip=model.clip_skip,
-            emphasis=model.emphasis,
-            comma_backtrack=model.comma_backtrack,
-            pad_negative=model.pad_negative,
-        ),
-    )
-
-
 def to_request(values: Values, settings: Settings) -> TextToImage:
     """The request that the form's values describe.
 
     Raises: InvalidField: a field is empty, of the wrong kind, or out of range.
     """
-    request = defaults(settings)
+    request = TextToImage(
+        save=settings.saving.save,
+        tiling=settings.sampling.tiling,
+        sampling=sampling_options(settings, str(values.get("sampler"))),
+        noise=noise_options(settings),
+        text=text_options(settings),
+    )
     groups: dict[str, dict[str, Any]] = {"": {}, "sampling": {}, "noise": {}, "text": {}}
     for field in FIELDS:
         if field.name not in values:

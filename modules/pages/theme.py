@@ -92,13 +92,24 @@ _SHAPES = {
     "shadow_drop_lg": "var(--easel-shadow)",
 }
 
+
 def theme() -> gr.themes.Base:
     """The theme. Its fonts come with Gradio; nothing is fetched from elsewhere."""
     import gradio as gr
 
     base = gr.themes.Base(
-        font=(gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"),
-        font_mono=(gr.themes.LocalFont("IBM Plex Mono", weights=(400,)), "ui-monospace", "Consolas", "monospace"),
+        font=(
+            gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)),
+            "ui-sans-serif",
+            "system-ui",
+            "sans-serif",
+        ),
+        font_mono=(
+            gr.themes.LocalFont("IBM Plex Mono", weights=(400,)),
+            "ui-monospace",
+            "Consolas",
+            "monospace",
+        ),
         radius_size="sm",
         spacing_size="sm",
     )

@@ -13,7 +13,9 @@ from modules.rest import (
     later,
     png_info,
     progress,
+    prompts,
     static,
+    styles,
     text_to_image,
 )
 from modules.rest.closing import Closing
@@ -51,6 +53,8 @@ def build_app(
         internal.routes(services, tasks),
         events.routes(services, closing, tasks, heartbeat),
         gallery.routes(services),
+        prompts.routes(services),
+        styles.routes(services),
         static.routes(options.static_root),
         _nothing_else(),
     ):

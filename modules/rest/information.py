@@ -18,7 +18,6 @@ EMPTY: dict[str, Any] = {
     "hypernetworks": [],
     "face-restorers": [],
     "realesrgan-models": [],
-    "prompt-styles": [],
     "embeddings": {"loaded": {}, "skipped": {}},
     "scripts": {"txt2img": [], "img2img": []},
     "script-info": [],

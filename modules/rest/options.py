@@ -171,7 +171,7 @@ def _checkpoint(value: Any, checkpoints: Sequence[CheckpointInfo]) -> str | None
 def _try(name: str, value: Any, settings: Settings, change: Mapping[str, Any]) -> None:
     try:
         after = with_changes(settings, change)
-        text_options(after), noise_options(after), sampling_options(after)
+        text_options(after), noise_options(after), sampling_options(after, "Euler a")
     except Fault as fault:
         reason = fault.message.split(": ", 1)[-1].removeprefix("Input ").rstrip(".")
         reason = f"it {reason}" if reason.startswith("should") else reason

@@ -12,6 +12,7 @@ from modules.jobs.events import EventHub
 from modules.jobs.pictures import PictureIndex
 from modules.jobs.progress import Progress
 from modules.jobs.queue import JobQueue
+from modules.prompts.style_book import StyleBook
 from modules.settings.store import SettingsStore
 
 MEBIBYTE = 1024 * 1024
@@ -33,6 +34,25 @@ class WorkerControl(Protocol):
 
     def take_results(self, job_id: int) -> list[GeneratedImage]:
         """The pictures of a job of origin "api"; they are forgotten then."""
+
+
+class NameSource(Protocol):
+    """The names that a prompt may use; `networks.names.NetworkNames` is one."""
+
+    def embeddings(self) -> list[str]:
+        """Names of textual-inversion embeddings."""
+
+    def embedding_vectors(self, name: str) -> int:
+        """How many places of a chunk an embedding takes."""
+
+    def networks(self, kind: str) -> list[str]:
+        """Names of the networks of a kind of tag: "lora" or "hypernet"."""
+
+    def styles(self) -> list[str]:
+        """Names of styles."""
+
+    def wildcards(self) -> list[str]:
+        """Names of wildcards."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +101,8 @@ class RestServices:
         version: the program's version, for infotexts and `/internal/sysinfo`.
         shut_down: ends the program (asked for by `/sdapi/v1/server-stop`, where that is allowed).
         cache: a folder for thumbnails; None keeps none.
+        styles: the user's styles; None: there are none, and none can be kept.
+        names: for completion and for remarks about prompts; None knows none.
     """
 
     queue: JobQueue
@@ -95,6 +117,8 @@ class RestServices:
     version: str
     shut_down: Callable[[], None]
     cache: Path | None = None
+    styles: StyleBook | None = None
+    names: NameSource | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -22,13 +23,13 @@ from modules.rest.closing import Closing, first_of
 from modules.rest.errors import UNEXPECTED, RestFault, status_of_kind
 from modules.rest.options import find_checkpoint, to_changes
 from modules.rest.services import RestServices
+from modules.rest.styles import with_styles
 from modules.rest.tasks import Tasks
 from modules.rest.waiting import wait_until_over
 from modules.settings.model import Settings
 from modules.settings.store import with_changes
 
 NOT_YET: dict[str, str] = {
-    "styles": "Styles are",
     "restore_faces": "Face restoration is",
     "refiner_checkpoint": "The refiner is",
     "refiner_switch_at": "The refiner is",
@@ -42,10 +43,6 @@ NOT_YET: dict[str, str] = {
     "infotext": "Filling a request from an infotext is",
 }
 """Fields whose only possible value is "not used", and what their sentence begins with."""
-
-DDIM_FAMILY = {"ddim", "ddim cfg++", "ddim_cfgpp", "plms", "unipc"}
-"""Samplers that the setting `eta_ancestral` does not concern."""
-
 
 def refuse_what_is_not_there(body: TextToImageBody) -> None:
     """Raises: NotSupported: a field asks for something that this version doesn't do."""
@@ -83,10 +80,8 @@ def to_request(body: TextToImageBody, settings: Settings) -> TextToImage:
 
 
 def _sampling(body: TextToImageBody, settings: Settings, sampler: str) -> SamplingOptions:
-    eta = body.eta
-    if eta is None and settings.sampling.eta_ancestral != 1.0 and sampler.lower() not in DDIM_FAMILY:
-        eta = settings.sampling.eta_ancestral
     given: dict[str, float | None] = {
+        "eta": body.eta,
         "s_churn": body.s_churn,
         "s_tmin": body.s_tmin,
         "s_tmax": body.s_tmax,
@@ -94,7 +89,7 @@ def _sampling(body: TextToImageBody, settings: Settings, sampler: str) -> Sampli
         "skip_negative_below": body.s_min_uncond,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return replace(sampling_options(settings), eta=eta, **changes)
+    return replace(sampling_options(settings, sampler), **changes)
 
 
 def _noise(body: TextToImageBody, settings: Settings) -> NoiseOptions:
@@ -107,8 +102,10 @@ def _noise(body: TextToImageBody, settings: Settings) -> NoiseOptions:
     )
 
 
-def info_of(job: Job, pictures: list[GeneratedImage], grid: bool, services: RestServices) -> dict[str, Any]:
-    """The answer's `info`: what was really done, picture by picture."""
+def info_of(
+    job: Job, pictures: list[GeneratedImage], grid: bool, services: RestServices, styles: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The answer's `info`: what was really done, picture by picture; `styles` are the names asked for."""
     request = job.request
     checkpoint = find_checkpoint(request.checkpoint, services.checkpoints()) if request.checkpoint else None
     infotexts = [picture.infotext for picture in pictures]
@@ -141,7 +138,7 @@ def info_of(job: Job, pictures: list[GeneratedImage], grid: bool, services: Rest
         "extra_generation_params": _extra_parameters(infotexts),
         "index_of_first_image": 1 if grid else 0,
         "infotexts": [*infotexts[:1], *infotexts] if grid else infotexts,
-        "styles": [],
+        "styles": list(styles),
         "job_timestamp": datetime.fromtimestamp(job.created).strftime("%Y%m%d%H%M%S"),
         "clip_skip": request.text.clip_skip,
         "is_using_inpainting_conditioning": False,
@@ -182,7 +179,7 @@ def routes(services: RestServices, closing: Closing, tasks: Tasks) -> APIRouter:
         current = services.settings.current
         changes = to_changes(body.override_settings, current, services.checkpoints)
         settings = with_changes(current, changes)
-        job = services.queue.submit(to_request(body, settings), origin="api")
+        job = services.queue.submit(to_request(with_styles(body, services.styles), settings), origin="api")
         if changes and not body.override_settings_restore_afterwards:
             services.settings.update(changes)
         tasks.remember(body.force_task_id, job.id)
@@ -196,7 +193,7 @@ def routes(services: RestServices, closing: Closing, tasks: Tasks) -> APIRouter:
         return {
             "images": encode_pictures(pictures, grid) if body.send_images else [],
             "parameters": body.model_dump(),
-            "info": json.dumps(info_of(job, pictures, grid, services), ensure_ascii=False),
+            "info": json.dumps(info_of(job, pictures, grid, services, body.styles), ensure_ascii=False),
         }
 
     @router.post("/txt2img")

@@ -1,4 +1,4 @@
-"""Train the starter model: `python -m tools.starter train --stage vae|diffusion`, then `export`.
+"""Train the starter model: `python -m tools.starter train --stage vae|text|diffusion`, then `export`.
 
 Every stage saves its state in `--work` and goes on from there when it is started again.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from tools.starter import dataset, diffusion_training, export, vae_training
+from tools.starter import dataset, diffusion_training, export, text_training, vae_training
 from tools.starter.dataset import SceneSet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +42,8 @@ def _train(args: argparse.Namespace) -> None:
     if args.stage == "vae":
         vae_training.train(scenes, args.work, args.steps or 4000, args.batch or 8)
         print(f"held-out PSNR {vae_training.psnr(vae_training.load(args.work), _held_out(args)):.2f} dB")
+    elif args.stage == "text":
+        text_training.train(scenes, args.work, args.steps or 600, args.batch or 64)
     else:
         latents = _latents(args, scenes)["latents"]
         diffusion_training.train(scenes, latents, args.work, args.steps or 10_000, args.batch or 16)
@@ -58,7 +60,7 @@ def main() -> None:
     """Read the command line and run one stage."""
     parser = argparse.ArgumentParser(prog="python -m tools.starter", description=__doc__)
     parser.add_argument("command", choices=("data", "train", "export"))
-    parser.add_argument("--stage", choices=("vae", "diffusion"), default="vae")
+    parser.add_argument("--stage", choices=("vae", "text", "diffusion"), default="vae")
     parser.add_argument("--work", type=Path, default=ROOT / "tools/starter/work", help="where the states are")
     parser.add_argument("--scenes", type=int, default=24_000, help="how many scenes to draw")
     parser.add_argument("--size", type=int, default=128, help="their side in pixels")

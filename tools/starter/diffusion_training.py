@@ -1,4 +1,4 @@
-"""Stage 2: the U-Net and the text encoder, trained together on the latents of the scenes.
+"""Stage 3: the U-Net and the text encoder, trained together on the latents of the scenes.
 
 Noise prediction with the min-SNR weighting (Hang et al. 2023, gamma 5) and captions left out at times for
 classifier-free guidance (Ho & Salimans 2022).
@@ -14,10 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from modules.models.noise_schedule import TIMESTEPS, alphas_cumprod
-from modules.models.text_encoder import TextEncoder, TextEncoderConfig
-from modules.models.tokenizer import BOS, EOS, tokenize
+from modules.models.text_encoder import TextEncoder
 from modules.models.unet import UNet, UNetConfig
+from tools.starter import text_training
 from tools.starter.dataset import SceneSet
+from tools.starter.text_training import token_ids
 from tools.starter.training_state import (
     Checkpoints,
     MovingAverage,
@@ -34,23 +35,20 @@ UNET = UNetConfig(
     output_depths=((0, 0), (1, 1), (1, 1)),
     context_width=128,
 )
-TEXT = TextEncoderConfig(width=128, layers=4, heads=2, intermediate=512)
 WITHOUT_CAPTION = 0.1
 SNR_LIMIT = 5.0
+AVERAGE = 0.998
+WORDS_PACE = 2.0
+"""Learning rate of the text encoder and the cross-attentions, relative to the rest."""
 
 
 class Denoiser(nn.Module):
     """The two networks that are trained together."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: TextEncoder) -> None:
         super().__init__()
         self.unet = UNet(UNET)
-        self.text = TextEncoder(TEXT)
-        for table in (
-            self.text.model.embeddings.token_embedding,
-            self.text.model.embeddings.position_embedding,
-        ):
-            nn.init.normal_(table.weight, std=0.02)
+        self.text = text
         _zero_the_residuals(self.unet)
 
     def forward(self, x: Tensor, timesteps: Tensor, ids: Tensor) -> Tensor:
@@ -64,12 +62,6 @@ def _zero_the_residuals(unet: UNet) -> None:
     for name, parameter in unet.named_parameters():
         if ".out_layers.3." in name or ".proj_out." in name or name.startswith("out.2."):
             parameter.zero_()
-
-
-def token_ids(captions: list[str]) -> Tensor:
-    """Captions -> int64 `[B, 77]`: one chunk each, padded with the end token as at use."""
-    rows = [[BOS, *ids[:75]] for ids in tokenize(captions)]
-    return torch.tensor([row + [EOS] * (77 - len(row)) for row in rows])
 
 
 def _batch(
@@ -89,9 +81,18 @@ def train(
     """
     where = device()
     torch.manual_seed(2)
-    model = Denoiser().to(where)
-    average = MovingAverage(model, 0.999)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
+    model = Denoiser(text_training.load(folder)).to(where)
+    average = MovingAverage(model, AVERAGE)
+    words = [p for name, p in model.named_parameters() if name.startswith("text.") or ".attn2." in name]
+    others = [
+        p for name, p in model.named_parameters() if not name.startswith("text.") and ".attn2." not in name
+    ]
+    optimizer = torch.optim.AdamW(
+        [{"params": others, "pace": 1.0}, {"params": words, "pace": WORDS_PACE}],
+        lr=peak,
+        betas=(0.9, 0.99),
+        weight_decay=0.0,
+    )
     checkpoints, first = Checkpoints(folder / "diffusion.pt"), 0
     if saved := checkpoints.load():
         model.load_state_dict(saved["model"])
@@ -120,7 +121,7 @@ def train(
         a = alphas[timesteps][:, None, None, None]
         noise = torch.randn_like(clean)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, peak)
+            group["lr"] = learning_rate(step, steps, peak) * group["pace"]
         with autocast(where):
             prediction = model(a.sqrt() * clean + (1 - a).sqrt() * noise, timesteps, ids)
         snr = (a / (1 - a)).flatten()
@@ -141,6 +142,6 @@ def load(folder: Path) -> Denoiser:
     saved = Checkpoints(folder / "diffusion.pt").load()
     if saved is None:
         raise SystemExit(f"There is no trained U-Net in {folder}: run the stage 'diffusion' first.")
-    model = Denoiser()
+    model = Denoiser(text_training.new_encoder())
     model.load_state_dict(saved["average"])
     return model.eval()

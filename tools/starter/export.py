@@ -1,4 +1,4 @@
-"""Stage 3: one safetensors file in the layout of an SD1 checkpoint, fp16."""
+"""Stage 4: one safetensors file in the layout of an SD1 checkpoint, fp16."""
 
 from __future__ import annotations
 

@@ -1,0 +1,95 @@
+"""Makes `docs/images/page-*.png` anew from a running Easel, in which it makes a few pictures first.
+
+python webui.py --port 7860 --data-dir /tmp/easel-screenshots
+python -m tools.page_screenshots http://localhost:7860
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, StorageState
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
+PROMPTS = (
+    ("a castle on the hills at night, starry sky", "", 3),
+    ("a lighthouse on a beach at sunset", "", 3),
+    ("a red house in a meadow by day", "trees", 4),
+    ("a watercolor painting of a fox in a snowy forest at dusk", "round stones", 4),
+)
+SEED = 20
+STEPS = 30
+SETTLED = "#easel_wall[data-state=picture][data-working=false]"
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+def open_page(
+    browser: Browser,
+    url: str,
+    size: dict[str, int],
+    scheme: str,
+    *,
+    phone: bool = False,
+    storage: StorageState | None = None,
+) -> Page:
+    """The page at a size and in a colour scheme, ready for use; `storage` is what another one has kept."""
+    context = browser.new_context(
+        viewport={"width": size["width"], "height": size["height"]},
+        color_scheme="dark" if scheme == "dark" else "light",
+        device_scale_factor=2 if phone else 1,
+        is_mobile=phone,
+        has_touch=phone,
+        storage_state=storage,
+    )
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector("html[data-easel=ready]")
+    page.wait_for_timeout(1000)
+    return page
+
+
+def make_pictures(page: Page) -> None:
+    """Generate the pictures of the gallery; the last prompt stays in the form."""
+
+    def type_in(elem_id: str, value: object) -> None:
+        page.locator(f"#{elem_id} :is(textarea, input[type=number])").first.fill(str(value))
+
+    type_in("txt2img_steps", STEPS)
+    type_in("txt2img_seed", SEED)
+    for prompt, negative, count in PROMPTS:
+        type_in("txt2img_prompt", prompt)
+        type_in("txt2img_neg_prompt", negative)
+        type_in("txt2img_batch_size", count)
+        page.click("#txt2img_generate")
+        page.wait_for_selector("#easel_wall[data-working=true]")
+        page.wait_for_selector(SETTLED, timeout=600_000)
+    type_in("txt2img_batch_size", 1)
+    page.wait_for_timeout(1000)
+
+
+def main(url: str) -> None:
+    """Take all screenshots."""
+    from playwright.sync_api import sync_playwright
+
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = open_page(browser, url, DESKTOP, "light")
+        make_pictures(page)
+        page.mouse.move(700, 880)
+        page.screenshot(path=FOLDER / "page-desktop-light.png")
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_timeout(500)
+        page.screenshot(path=FOLDER / "page-desktop-dark.png")
+        phone = open_page(browser, url, PHONE, "light", phone=True, storage=page.context.storage_state())
+        phone.screenshot(path=FOLDER / "page-phone.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "http://localhost:7860")
