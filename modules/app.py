@@ -23,7 +23,10 @@ from modules.jobs.terminal import TerminalBar
 from modules.jobs.worker import Worker
 from modules.models.catalogue import Checkpoint, CheckpointCatalogue
 from modules.models.store import ModelStore
+from modules.networks.names import NetworkNames
 from modules.plugins.manager import PluginManager
+from modules.prompts.style_book import StyleBook
+from modules.prompts.wildcards import Wildcards
 from modules.sampling.catalogue import SAMPLERS, SCHEDULERS
 from modules.settings.store import SettingsStore
 from modules.version import VERSION
@@ -51,6 +54,8 @@ class Application:
     pictures: PictureIndex
     worker: Worker
     plugins: PluginManager
+    styles: StyleBook
+    wildcards: Wildcards
 
     def start(self) -> None:
         """Take up what a crash has left, and begin to work."""
@@ -80,6 +85,12 @@ class Application:
             version=f"Easel {VERSION}",
             shut_down=shut_down,
             cache=self.folders.cache,
+            styles=self.styles,
+            names=NetworkNames(
+                self.folders.models,
+                styles=lambda: [style.name for style in self.styles.all()],
+                wildcards=self.wildcards.names,
+            ),
         )
 
     def page_services(self) -> PageServices:
@@ -97,11 +108,18 @@ class Application:
         )
 
 
-def build(folders: Folders, checkpoint_files: tuple[Path, ...] = (), *, warm_up: bool = True) -> Application:
+def build(
+    folders: Folders,
+    checkpoint_files: tuple[Path, ...] = (),
+    *,
+    styles_files: tuple[Path, ...] = (),
+    warm_up: bool = True,
+) -> Application:
     """Build all services.
 
     Args:
         checkpoint_files: single files added to the list (`--ckpt`); the first becomes the one in use.
+        styles_files: files with styles; none means `styles.csv` in the data folder.
         warm_up: load the model right after the start, and not with the first job.
     """
     settings = SettingsStore(folders.settings)
@@ -120,7 +138,8 @@ def build(folders: Folders, checkpoint_files: tuple[Path, ...] = (), *, warm_up:
 
     queue = JobQueue(database, events, checked)
     pictures = PictureIndex(database, folders.outputs)
-    engine = Engine(models, folders.models / "embeddings")
+    wildcards = Wildcards(folders.models / "wildcards")
+    engine = Engine(models, folders.models / "embeddings", wildcards)
     return Application(
         folders=folders,
         settings=settings,
@@ -131,6 +150,8 @@ def build(folders: Folders, checkpoint_files: tuple[Path, ...] = (), *, warm_up:
         queue=queue,
         pictures=pictures,
         plugins=PluginManager(folders.extensions),
+        styles=StyleBook(styles_files or (folders.data / "styles.csv",)),
+        wildcards=wildcards,
         worker=Worker(
             queue,
             pictures,

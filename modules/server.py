@@ -33,7 +33,10 @@ def main(arguments: list[str], started: float) -> int:
     for chatty in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     application = build(
-        command_line.folders(), command_line.checkpoint_files, warm_up=not command_line.quick_start
+        command_line.folders(),
+        command_line.checkpoint_files,
+        styles_files=command_line.styles_files,
+        warm_up=not command_line.quick_start,
     )
     try:
         return _serve(application, command_line, started)

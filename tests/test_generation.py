@@ -20,6 +20,7 @@ from modules.generation.results import GeneratedImage, Unwatched
 from modules.imaging.infotext import parse
 from modules.models.catalogue import CheckpointCatalogue
 from modules.models.store import ModelStore
+from modules.prompts.wildcards import Wildcards
 from modules.sampling.catalogue import SAMPLERS
 from tests import tiny_model
 
@@ -40,7 +41,9 @@ def models(folder: Path) -> ModelStore:
 
 @pytest.fixture(scope="module")
 def engine(models: ModelStore, folder: Path) -> Engine:
-    return Engine(models, folder / "embeddings")
+    (folder / "wildcards").mkdir()
+    (folder / "wildcards" / "animal.txt").write_text("cat\ndog\nfox\nhorse\nrabbit\n")
+    return Engine(models, folder / "embeddings", Wildcards(folder / "wildcards"))
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +190,20 @@ def test_an_embedding_stands_for_its_vectors(make: Make, folder: Path) -> None:
     expected = make(prompt="by the sea, (a red house:1.2)")[0]
     assert difference(make(prompt="by the sea, (my-house:1.2)")[0], expected) <= 1
     assert difference(make(prompt="by the sea, (other-width:1.2)")[0], expected) > 1
+
+
+def test_wildcards_are_chosen_by_each_pictures_seed(make: Make) -> None:
+    template = "a {red|blue|green} house and a __animal__"
+    batch = make(prompt=template, batch_size=4, batch_count=2)
+    assert [p.number for p in batch] == list(range(8))
+    prompts = [parse(p.infotext)[0] for p in batch]
+    assert len(set(prompts)) > 2
+    for picture, prompt in zip(batch[:3], prompts, strict=False):
+        assert parse(picture.infotext)[2]["Wildcard prompt"] == template
+        again = make(prompt=prompt, seed=picture.seed)[0]
+        assert difference(picture, again) <= 1
+        assert "Wildcard prompt" not in again.infotext
+    assert parse(make(prompt=template, text=TextOptions(wildcards=False))[0].infotext)[0] == template
 
 
 # -- watching -----------------------------------------------------------------------------------------------

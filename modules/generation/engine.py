@@ -12,6 +12,7 @@ from modules.generation.requests import Request
 from modules.generation.results import GeneratedImage, Monitor
 from modules.models.store import ModelStore
 from modules.prompts.tags import extract_tags
+from modules.prompts.wildcards import Wildcards
 from modules.sampling.catalogue import resolve
 
 if TYPE_CHECKING:
@@ -39,11 +40,16 @@ def check(request: Request, models: ModelStore) -> Request:
 class Engine:
     """Runs requests, one at a time. torch is imported with the first of them.
 
-    Args: embeddings: the folder with textual-inversion embeddings; None has none.
+    Args:
+        embeddings: the folder with textual-inversion embeddings; None has none.
+        wildcards: the folder with wildcard files; None has none.
     """
 
-    def __init__(self, models: ModelStore, embeddings: Path | None = None) -> None:
+    def __init__(
+        self, models: ModelStore, embeddings: Path | None = None, wildcards: Wildcards | None = None
+    ) -> None:
         self._models = models
+        self._wildcards = wildcards
         self._embeddings = embeddings
         self._session: Session | None = None
         self._signature: Signature = ()
@@ -90,6 +96,6 @@ class Engine:
             prompts = PromptEncoder(encoder, TokenVocabulary(), model.compute.device, embeddings)
             same_model = session is not None and session.model is model
             colours = session.colours if session and same_model else LatentColours.fit(model.vae)
-            session = self._session = Session(model, prompts, colours)
+            session = self._session = Session(model, prompts, colours, self._wildcards)
             self._signature = signature
         return session

@@ -52,4 +52,5 @@ def text_options(settings: Settings) -> TextOptions:
         emphasis=model.emphasis,
         comma_backtrack=model.comma_backtrack,
         pad_negative=model.pad_negative,
+        wildcards=model.wildcards,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from modules.generation.requests import TextToImage
 from modules.imaging.infotext import compose
 from modules.models.catalogue import Checkpoint
@@ -16,9 +18,17 @@ from modules.sampling.catalogue import (
 from modules.version import VERSION
 
 
+class Prompts(NamedTuple):
+    """The prompts of one picture, with its wildcards filled in."""
+
+    prompt: str
+    negative_prompt: str
+
+
 def infotext(
     request: TextToImage,
     picture: int,
+    prompts: Prompts,
     checkpoint: Checkpoint,
     sampler: Sampler,
     scheduler: Scheduler,
@@ -64,10 +74,14 @@ def infotext(
         "SGM noise multiplier": True if sampling.sgm_noise_multiplier else None,
         "Beta schedule alpha": BETA_ALPHA if scheduler.name == "beta" else None,
         "Beta schedule beta": BETA_BETA if scheduler.name == "beta" else None,
+        "Wildcard prompt": request.prompt if request.prompt != prompts.prompt else None,
+        "Wildcard negative prompt": (
+            request.negative_prompt if request.negative_prompt != prompts.negative_prompt else None
+        ),
         "Interrupted at step": stopped_at,
         "Version": f"Easel {VERSION}",
     }
-    return compose(request.prompt, request.negative_prompt, parameters)
+    return compose(prompts.prompt, prompts.negative_prompt, parameters)
 
 
 def _schedule_label(sampler: Sampler, scheduler: Scheduler) -> str:

@@ -136,6 +136,7 @@ class TextOptions:
         clip_skip: which layer of CLIP to take, counted from the end (1: the last).
         emphasis: what weights do to the vectors.
         comma_backtrack: how far back, in tokens, a full chunk looks for a comma to break at.
+        wildcards: fill in `__name__` and `{a|b}` for each picture, chosen by its seed.
         pad_negative: fill the shorter of prompt and negative prompt up to the other's length.
     """
 
@@ -143,6 +144,7 @@ class TextOptions:
     emphasis: Emphasis = "Original"
     comma_backtrack: int = 20
     pad_negative: bool = False
+    wildcards: bool = True
 
     def __post_init__(self) -> None:
         _number("CLIP_stop_at_last_layers", "Clip skip", self.clip_skip, 1, 24, whole=True)

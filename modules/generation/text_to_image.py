@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from modules.generation.recipe import infotext
+from modules.generation.recipe import Prompts, infotext
 from modules.generation.requests import TextToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.imaging.pixels import preview_image, to_image
@@ -21,7 +22,8 @@ from modules.models.tiling import circular_convolutions
 from modules.prompts.editing import Schedule
 from modules.prompts.encode import EncodingSettings, PromptEncoder
 from modules.prompts.plan import compile_prompt
-from modules.sampling.catalogue import Sampler, Scheduler, resolve
+from modules.prompts.wildcards import Wildcards
+from modules.sampling.catalogue import Sampler, resolve
 from modules.sampling.denoiser import Guidance, GuidedDenoiser, TextTimeline
 from modules.sampling.noise import PictureNoise, Seeds
 from modules.sampling.sample import Sampled, SamplerSettings, Stopped, sample
@@ -33,34 +35,56 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """A loaded model with what is made from it once: its prompt encoder and its preview colours."""
+    """A loaded model with what is made from it once: its prompt encoder and its preview colours.
+
+    Args: wildcards: what `__name__` and `{a|b}` stand for; None leaves them as they are written.
+    """
 
     model: LatentDiffusion
     encoder: PromptEncoder
     colours: LatentColours
+    wildcards: Wildcards | None = None
 
 
 def text_to_image(
     request: TextToImage, session: Session, monitor: Monitor, first: int = 0
 ) -> Iterator[GeneratedImage]:
     """Make the request's pictures from number `first` on, and yield each as soon as it is done."""
-    sampler, scheduler = resolve(request.sampler, request.scheduler)
-    guidance = _guidance(request, session.encoder, sampler)
     model = session.model
     with circular_convolutions(model.unet, model.vae) if request.tiling else nullcontext():
         while first < request.pictures and not monitor.stop_requested():
-            # batches keep their borders when a job goes on after a crash
-            count = min(request.batch_size - first % request.batch_size, request.pictures - first)
-            monitor.begin_batch(first, count, request.steps)
-            run = _Batch(request, session, monitor, sampler, scheduler, guidance, range(first, first + count))
-            if run.sample():
-                yield from run.pictures()
-            first += count
+            batch = _Batch(request, session, monitor, _next_batch(request, session.wildcards, first))
+            monitor.begin_batch(first, len(batch.numbers), request.steps)
+            if batch.sample():
+                yield from batch.pictures()
+            first += len(batch.numbers)
 
 
-def _guidance(request: TextToImage, encoder: PromptEncoder, sampler: Sampler) -> Guidance:
-    """Read and encode the prompts for the whole job."""
-    plan = compile_prompt(request.prompt, request.negative_prompt, request.steps * sampler.calls_a_step)
+def _next_batch(request: TextToImage, wildcards: Wildcards | None, first: int) -> range:
+    """The pictures that are made together: up to a batch's border, as long as their prompts are the same."""
+    # batches keep their borders when a job goes on after a crash
+    last = min(first - first % request.batch_size + request.batch_size, request.pictures)
+    prompts = _prompts_of(request, wildcards, first)
+    same = takewhile(lambda n: _prompts_of(request, wildcards, n) == prompts, range(first, last))
+    return range(first, first + sum(1 for _ in same))
+
+
+def _prompts_of(request: TextToImage, wildcards: Wildcards | None, number: int) -> Prompts:
+    """The prompts of picture `number`: its seed chooses what the wildcards stand for."""
+    if wildcards is None or not request.text.wildcards:
+        return Prompts(request.prompt, request.negative_prompt)
+    seed = request.seed + number
+    # another seed for the negative prompt, or both would choose alike
+    return Prompts(
+        wildcards.expand(request.prompt, seed),
+        wildcards.expand(request.negative_prompt, seed ^ 1, "negative_prompt"),
+    )
+
+
+def _guidance(request: TextToImage, prompts: Prompts, encoder: PromptEncoder, sampler: Sampler) -> Guidance:
+    """Read and encode the prompts for a batch."""
+    calls = request.steps * sampler.calls_a_step
+    plan = compile_prompt(prompts.prompt, prompts.negative_prompt, calls)
     text = request.text
     settings = EncodingSettings(text.clip_skip, text.emphasis, text.comma_backtrack)
 
@@ -87,30 +111,21 @@ def _guidance(request: TextToImage, encoder: PromptEncoder, sampler: Sampler) ->
         skip_negative_below=request.sampling.skip_negative_below,
         skip_negative_always=request.sampling.skip_negative_always,
         # the share is of the calls, and it is met while `call / calls <= share`
-        skip_negative_until=int(early * request.steps * sampler.calls_a_step) if early else -1,
+        skip_negative_until=int(early * calls) if early else -1,
     )
 
 
 class _Batch:
     """The pictures that are made at the same time."""
 
-    def __init__(
-        self,
-        request: TextToImage,
-        session: Session,
-        monitor: Monitor,
-        sampler: Sampler,
-        scheduler: Scheduler,
-        guidance: Guidance,
-        numbers: range,
-    ) -> None:
+    def __init__(self, request: TextToImage, session: Session, monitor: Monitor, numbers: range) -> None:
         self.request = request
         self.session = session
         self.monitor = monitor
-        self.sampler = sampler
-        self.scheduler = scheduler
-        self.guidance = guidance
         self.numbers = numbers
+        self.sampler, self.scheduler = resolve(request.sampler, request.scheduler)
+        self.prompts = _prompts_of(request, session.wildcards, numbers.start)
+        self.guidance = _guidance(request, self.prompts, session.encoder, self.sampler)
         self.steps_done = 0
         self.sampled: Sampled | None = None
 
@@ -155,6 +170,7 @@ class _Batch:
                 infotext=infotext(
                     self.request,
                     number,
+                    self.prompts,
                     self.session.model.checkpoint,
                     self.sampler,
                     self.scheduler,

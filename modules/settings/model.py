@@ -22,6 +22,7 @@ class ModelSettings(_Group):
     comma_backtrack: int = Field(
         20, ge=0, le=74, description="Tokens that a full chunk looks back for a comma."
     )
+    wildcards: bool = Field(True, description="Fill in __name__ and {a|b} in prompts, chosen by the seed.")
     pad_negative: bool = Field(False, description="Pad prompt and negative prompt to the same length.")
 
 
