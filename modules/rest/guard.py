@@ -10,6 +10,7 @@ import binascii
 import hmac
 import ipaddress
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -23,16 +24,16 @@ READING = {"GET", "HEAD", "OPTIONS"}
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
-class Guard:
+class Guard(ABC):
     """The base: a middleware that lets a request pass or answers it with a refusal."""
 
     def __init__(self, app: ASGIApp, options: ServerOptions) -> None:
         self.app = app
         self.options = options
 
+    @abstractmethod
     def refusal(self, scope: Scope) -> ASGIApp | None:
         """The answer to a request that may not pass, or None."""
-        raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let pass or refuse."""

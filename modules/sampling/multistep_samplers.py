@@ -43,7 +43,8 @@ def ipndm(
     disable: bool | None = None,
 ) -> Tensor:
     """Adams-Bashforth of order up to 4 with the weights of equal steps (Zhang & Chen 2022, "iPNDM")."""
-    ones, history = x.new_ones([len(x)]), []
+    ones = x.new_ones([len(x)])
+    history: list[Tensor] = []
     for i, (now, following) in enumerate(pairwise(sigmas)):
         denoised = model(x, now * ones, **(extra_args or {}))
         _tell(callback, i, x, now, denoised)
@@ -67,7 +68,9 @@ def deis(
 
     Source: Zhang & Chen, "Fast Sampling of Diffusion Models with Exponential Integrator" (2022), rho-AB-DEIS.
     """
-    ones, history, places = x.new_ones([len(x)]), [], []
+    ones = x.new_ones([len(x)])
+    history: list[Tensor] = []
+    places: list[float] = []
     for i, (now, following) in enumerate(pairwise(sigmas)):
         denoised = model(x, now * ones, **(extra_args or {}))
         _tell(callback, i, x, now, denoised)
