@@ -1,4 +1,4 @@
-"""Stage 3: the U-Net and the text encoder, trained together on the latents of the scenes.
+"""Stage 3: the U-Net, trained on the latents of the scenes with the text encoder frozen (as SD1 was).
 
 Noise prediction with the min-SNR weighting (Hang et al. 2023, gamma 5) and captions left out at times for
 classifier-free guidance (Ho & Salimans 2022).
@@ -38,22 +38,28 @@ UNET = UNetConfig(
 WITHOUT_CAPTION = 0.1
 SNR_LIMIT = 5.0
 AVERAGE = 0.998
-WORDS_PACE = 2.0
-"""Learning rate of the text encoder and the cross-attentions, relative to the rest."""
+ATTENTION_PACE = 2.0
+"""Learning rate of the cross-attentions, relative to the rest."""
 
 
 class Denoiser(nn.Module):
-    """The two networks that are trained together."""
+    """The U-Net and the text encoder that it listens to.
+
+    The text encoder is frozen. Trained along from the start, it soon says the same for all captions: to a U-Net that
+    doesn't know words yet, they are noise, and the quickest way to less noise is to be silent.
+    """
 
     def __init__(self, text: TextEncoder) -> None:
         super().__init__()
         self.unet = UNet(UNET)
-        self.text = text
+        self.text = text.requires_grad_(False)
         _zero_the_residuals(self.unet)
 
     def forward(self, x: Tensor, timesteps: Tensor, ids: Tensor) -> Tensor:
         """Predict the noise in `x` `[B, 4, h, w]` from token ids `[B, 77]`."""
-        return self.unet(x, timesteps, self.text(ids).hidden)
+        with torch.no_grad():
+            text = self.text(ids).hidden
+        return self.unet(x, timesteps, text)
 
 
 @torch.no_grad()
@@ -83,12 +89,10 @@ def train(
     torch.manual_seed(2)
     model = Denoiser(text_training.load(folder)).to(where)
     average = MovingAverage(model, AVERAGE)
-    words = [p for name, p in model.named_parameters() if name.startswith("text.") or ".attn2." in name]
-    others = [
-        p for name, p in model.named_parameters() if not name.startswith("text.") and ".attn2." not in name
-    ]
+    attention = [p for name, p in model.unet.named_parameters() if ".attn2." in name]
+    others = [p for name, p in model.unet.named_parameters() if ".attn2." not in name]
     optimizer = torch.optim.AdamW(
-        [{"params": others, "pace": 1.0}, {"params": words, "pace": WORDS_PACE}],
+        [{"params": others, "pace": 1.0}, {"params": attention, "pace": ATTENTION_PACE}],
         lr=peak,
         betas=(0.9, 0.99),
         weight_decay=0.0,
@@ -128,7 +132,7 @@ def train(
         error = F.mse_loss(prediction.float(), noise, reduction="none").flatten(1).mean(1)
         loss = (error * (snr.clamp(max=SNR_LIMIT) / snr)).mean()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.unet.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         average.update(model, step)
