@@ -14,12 +14,21 @@ async function ask(path, options) {
 }
 
 const post = (path) => ask(path, { method: "POST" });
+const send = (method, path, body) =>
+  ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 export const interrupt = () => post("easel/interrupt");
 export const skip = () => post("easel/skip");
 export const cancel = (job) => post(`easel/jobs/${job}/cancel`);
 export const job = (id) => ask(`easel/jobs/${id}`);
 export const olderPictures = (before, limit) => ask(`easel/pictures?before=${before}&limit=${limit}`);
+
+export const readPrompts = (prompts) => send("POST", "easel/prompt", prompts);
+export const names = (kind, text, limit) =>
+  ask(`easel/names?kind=${encodeURIComponent(kind)}&q=${encodeURIComponent(text)}&limit=${limit}`);
+export const styles = () => ask("easel/styles");
+export const putStyle = (style) => send("PUT", "easel/styles", style);
+export const deleteStyle = (name) => ask(`easel/styles?name=${encodeURIComponent(name)}`, { method: "DELETE" });
 
 /** A finished picture never changes, so its address with a version is asked for once. */
 export const pictureUrl = (picture) => `${picture.url}?v=${Math.round(picture.created)}`;

@@ -6,6 +6,7 @@ import { clearErrors, showError } from "./alerts.js";
 import { byId } from "./dom.js";
 import { at, fields } from "./fields.js";
 import { state } from "./store.js";
+import { choose, withChosen } from "./styles.js";
 
 const KEY = "easel.form.txt2img";
 const FALLBACK_SIZE = [512, 512];
@@ -49,8 +50,9 @@ export function fill(changes) {
   byId("easel_fill")?.click();
 }
 
-/** Fill the form from a request, as the server describes it. */
+/** Fill the form from a request, as the server describes it. Its prompts hold their styles, so none stay chosen. */
 export function fillFromRequest(request, changes = {}) {
+  choose([]);
   const found = fields.map((field) => [field.name, at(request, field.name)]);
   fill({ ...Object.fromEntries(found.filter(([, value]) => value !== undefined)), ...changes });
 }
@@ -132,6 +134,12 @@ window.easel = {
     take(next);
     save();
     return next;
+  },
+  submitting(list, names) {
+    const sent = Object.fromEntries(names.map((name, place) => [name, list[place]]));
+    const { prompt, negative_prompt } = sent;
+    if (typeof prompt === "string" && typeof negative_prompt === "string") Object.assign(sent, withChosen(sent));
+    return names.map((name) => sent[name]);
   },
   submitted(answer) {
     const { error, field } = JSON.parse(answer || "{}");

@@ -94,6 +94,7 @@ def _compose(form: Form) -> gr.Button:
     with gr.Column(elem_id="easel_compose"):
         form.text("prompt", "Describe the picture", lines=3)
         form.text("negative_prompt", "What should not be in it", lines=2)
+        piece("prompt_tools")
         with gr.Row(elem_id="easel_run"):
             generate = gr.Button("Generate", variant="primary", elem_id="txt2img_generate", min_width=0)
             piece("run_buttons")
@@ -144,6 +145,8 @@ def _wire(services: PageServices, form: Form, generate: gr.Button) -> None:
         answer = submit_form({names[component]: value for component, value in values.items()}, services)
         return json.dumps(answer)
 
+    # Gradio sorts a set of inputs by the order in which they were made.
+    styled = f"(...values) => window.easel?.submitting(values, {json.dumps(list(components))}) ?? values"
     generate.click(
         submit,
         inputs=set(ordered),
@@ -153,6 +156,7 @@ def _wire(services: PageServices, form: Form, generate: gr.Button) -> None:
         show_progress="hidden",
         trigger_mode="multiple",
         api_visibility="private",
+        js=styled,
     ).success(fn=None, inputs=receipt, js="(answer) => window.easel?.submitted(answer)")
     fill.click(
         fn=None, inputs=ordered, outputs=ordered, js="(...values) => window.easel?.filled(values) ?? values"

@@ -61,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.starter", description=__doc__)
     parser.add_argument("command", choices=("data", "train", "export"))
     parser.add_argument("--stage", choices=("vae", "text", "diffusion"), default="vae")
-    parser.add_argument("--work", type=Path, default=ROOT / "tools/starter/work", help="where the states are")
+    parser.add_argument("--work", type=Path, default=ROOT / "tools/starter/runs", help="where the states are")
     parser.add_argument("--scenes", type=int, default=24_000, help="how many scenes to draw")
     parser.add_argument("--size", type=int, default=128, help="their side in pixels")
     parser.add_argument("--steps", type=int, help="train up to this step")

@@ -38,8 +38,10 @@ UNET = UNetConfig(
 WITHOUT_CAPTION = 0.1
 SNR_LIMIT = 5.0
 AVERAGE = 0.998
-ATTENTION_PACE = 2.0
+ATTENTION_PACE = 5.0
 """Learning rate of the cross-attentions, relative to the rest."""
+TIMESTEP_POWER = 0.6
+"""Below 1: more of the noisy timesteps, where the words decide."""
 
 
 class Denoiser(nn.Module):
@@ -101,6 +103,7 @@ def train(
     if saved := checkpoints.load():
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
+        optimizer.param_groups[1]["pace"] = ATTENTION_PACE
         average.weights = {k: v.to(where) for k, v in saved["average"].items()}
         first = saved["step"]
     alphas = alphas_cumprod().to(where)
@@ -121,7 +124,7 @@ def train(
         clean, ids = clean.to(where), token_ids(captions).to(where)
         # stratified timesteps: less variance than independent ones
         offsets = (torch.arange(batch, device=where) + torch.rand(batch, device=where)) / batch
-        timesteps = (offsets * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
+        timesteps = (offsets**TIMESTEP_POWER * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
         a = alphas[timesteps][:, None, None, None]
         noise = torch.randn_like(clean)
         for group in optimizer.param_groups:
