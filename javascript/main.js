@@ -1,15 +1,22 @@
 // The page's start: waits until Gradio has built the form, then wires each part.
 import { watchJobs } from "./alerts.js";
+import { wireCompletion } from "./completion.js";
 import { connect } from "./connection.js";
 import { showExamples, wireControls } from "./controls.js";
+import { wireCounts } from "./counts.js";
 import { byId, present } from "./dom.js";
 import { blockOf, fields, named } from "./fields.js";
 import { restore, suggestSize, wireForm } from "./form.js";
 import { wireGallery } from "./gallery.js";
+import { wireKeys } from "./keys.js";
 import { wireProgress } from "./progress.js";
 import { wireQueue } from "./queue.js";
+import { wireReading } from "./reading.js";
+import { wireReadingPanel } from "./reading-panel.js";
+import { wireRemarks } from "./remarks.js";
 import { wireStage } from "./stage.js";
 import { watch } from "./store.js";
+import { wireStyles } from "./style-chooser.js";
 
 let checkpoint = null;
 
@@ -28,11 +35,23 @@ function followSettings() {
   });
 }
 
+/** What helps with writing prompts. */
+function wirePrompts() {
+  wireStyles();
+  wireCompletion();
+  wireKeys();
+  wireCounts();
+  wireRemarks();
+  wireReadingPanel();
+  wireReading();
+}
+
 async function start() {
   const outside = fields.filter((field) => !field.name.includes(".")).map((field) => field.id);
-  await present([...outside, "easel_stage", "easel_gallery", "txt2img_generate", "txt2img_seed", "easel_alerts"]);
+  await present([...outside, "easel_stage", "easel_gallery", "txt2img_generate", "txt2img_seed", "easel_prompt_tools", "easel_alerts"]);
   wireForm();
   wireControls();
+  wirePrompts();
   wireStage();
   wireProgress();
   wireQueue();

@@ -41,18 +41,18 @@ function changeTag(text, tag, from, to, sign) {
 function atCursor(text, at, sign) {
   const group = innermost(text, (one) => (one.start < at && at < one.end) || at === one.end);
   const word = wordAt(text, at);
-  if (group && !word?.within(group)) return changeGroup(text, group, at, at, sign);
-  if (!word || /^(AND|BREAK)$/.test(word.text)) return null;
+  if (group && group.weight !== null) return changeGroup(text, group, at, at, sign);
+  if (!word || (group && !word.within(group)) || /^(AND|BREAK)$/.test(word.text)) return null;
   if (NUMBER.test(word.text) && /:\s*$/.test(text.slice(0, word.start))) return ofPart(text, word, at, sign);
   return wrap(text, word.start, word.end, at, at, sign);
 }
 
-/** The word at a place. Inside `[a:b:0.5]` or `{a|b}` words are on their own; otherwise brackets are one thing. */
+/** The word at a place. Brackets that weigh are one thing, but in `[a:b:0.5]` and `{a|b}` words are on their own. */
 function wordAt(text, at) {
   for (const match of text.matchAll(/(?:\\.|[^\s,()[\]{}<>|:\\])+/gs)) {
     const [start, end] = [match.index, match.index + match[0].length];
     if (start <= at && at <= end) {
-      return { text: match[0], start, end, within: (group) => group.weight === null && group.start < start && end < group.end };
+      return { text: match[0], start, end, within: (group) => group.start < start && end < group.end };
     }
   }
   return null;

@@ -16,7 +16,7 @@ from torch import Tensor
 from modules.models.noise_schedule import alphas_cumprod
 from modules.models.noise_schedule import sigmas as model_sigmas
 from modules.sampling.catalogue import resolve
-from modules.sampling.sample import _function
+from modules.sampling.sample import sampler_function
 from modules.sampling.schedules import ModelSigmas
 
 MEANS, DEVIATION = (-0.8, 1.1), 0.6
@@ -44,7 +44,7 @@ def solve(name: str, steps: int, **options: object) -> Tensor:
     """From START to END in so many geometric steps, in float64."""
     x = torch.linspace(-3, 3, 64, dtype=torch.float64).view(1, 1, 8, 8) * START
     sigmas = torch.exp(torch.linspace(math.log(START), math.log(END), steps + 1, dtype=torch.float64))
-    function = _function(resolve(name, "Automatic")[0])
+    function = sampler_function(resolve(name, "Automatic")[0])
     return function(Mixture(), x, sigmas, disable=True, **options)
 
 

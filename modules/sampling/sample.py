@@ -75,101 +75,88 @@ def sample(
         if on_step is not None:
             on_step(min(int(state["i"]) + 1, steps), latest)
 
-    run = _over_timesteps if sampler.over_timesteps else _over_sigmas
+    run = _Run(denoiser, noise, sampler, scheduler, steps, settings, callback)
     try:
         with picture_noise(noise.next):
-            return Sampled(run(denoiser, first, noise, sampler, scheduler, steps, settings, callback), True)
+            return Sampled(
+                run.over_timesteps(first) if sampler.over_timesteps else run.over_sigmas(first), True
+            )
     except Stopped:
         return Sampled(latest, False)
 
 
-def _over_timesteps(
-    denoiser: GuidedDenoiser,
-    x: Tensor,
-    noise: PictureNoise,
-    sampler: Sampler,
-    scheduler: Scheduler,
-    steps: int,
-    settings: SamplerSettings,
-    callback: Callable[[dict[str, Any]], None],
-) -> Tensor:
-    """Samplers over the model's timesteps: they begin with the plain noise and know no schedule of sigmas."""
-    arguments = (
-        {"eta": sampler.eta if settings.eta is None else settings.eta} if "eta" in sampler.takes else {}
-    )
-    timesteps = timesteps_for(steps, len(denoiser.sigmas.sigmas))
-    return _function(sampler)(denoiser, x, timesteps, noise.next, callback, **arguments)
+@dataclass(frozen=True)
+class _Run:
+    """One sampling: what is the same for all kinds of samplers."""
+
+    denoiser: GuidedDenoiser
+    noise: PictureNoise
+    sampler: Sampler
+    scheduler: Scheduler
+    steps: int
+    settings: SamplerSettings
+    callback: Callable[[dict[str, Any]], None]
+
+    def over_timesteps(self, x: Tensor) -> Tensor:
+        """Samplers over the model's timesteps: they begin with the plain noise and know no schedule of sigmas."""
+        timesteps = timesteps_for(self.steps, len(self.denoiser.sigmas.sigmas))
+        eta = {"eta": self._eta()} if "eta" in self.sampler.takes else {}
+        return self._function()(self.denoiser, x, timesteps, self.noise.next, self.callback, **eta)
+
+    def over_sigmas(self, x: Tensor) -> Tensor:
+        """Samplers over a schedule of sigmas: k-diffusion's, and ours in its signature."""
+        denoiser, settings = self.denoiser, self.settings
+        if self.sampler.function == "lcm":
+            denoiser = denoiser.over(LcmSigmas(denoiser.sigmas))
+        model = denoiser.sigmas
+        ends = Ends(
+            settings.sigma_min or model.minimum, settings.sigma_max or model.maximum, settings.rho or None
+        )
+        discard = settings.discard_next_to_last_sigma
+        if discard is None:
+            discard = self.sampler.discard_next_to_last
+        schedule = effective_schedule(self.sampler, self.scheduler)
+        sigmas = make_sigmas(schedule.name, self.steps, model, discard, ends).to(x.device)
+        x = x * ((1 + sigmas[0] ** 2).sqrt() if settings.sgm_noise_multiplier else sigmas[0])
+        arguments = self._arguments(model, x, sigmas)
+        return self._function()(denoiser, x, callback=self.callback, disable=True, **arguments)
+
+    def _function(self) -> Callable[..., Tensor]:
+        return sampler_function(self.sampler)
+
+    def _eta(self) -> float:
+        return self.sampler.eta if self.settings.eta is None else self.settings.eta
+
+    def _arguments(self, model: ModelSigmas, x: Tensor, sigmas: Tensor) -> dict[str, Any]:
+        """The keyword arguments of the sampler's function."""
+        sampler, settings = self.sampler, self.settings
+        arguments: dict[str, Any] = dict(sampler.extra)
+        if sampler.sigma_range:
+            arguments |= {"sigma_min": model.minimum, "sigma_max": model.maximum}
+            if sampler.function == "sample_dpm_fast":
+                arguments["n"] = self.steps
+        else:
+            arguments["sigmas"] = sigmas
+        if "eta" in sampler.takes:
+            arguments["eta"] = self._eta()
+        if "s_noise" in sampler.takes:
+            arguments["s_noise"] = settings.s_noise
+        if "churn" in sampler.takes:
+            arguments |= {
+                "s_churn": settings.s_churn,
+                "s_tmin": settings.s_tmin,
+                "s_tmax": settings.s_tmax or float("inf"),
+            }
+        if sampler.brownian:
+            positive = sigmas[sigmas > 0]
+            seeds = [each.seed for each in self.noise.seeds]
+            tree = sampling().BrownianTreeNoiseSampler
+            arguments["noise_sampler"] = tree(x, positive.min(), positive.max(), seed=seeds)
+        return arguments
 
 
-def _over_sigmas(
-    denoiser: GuidedDenoiser,
-    x: Tensor,
-    noise: PictureNoise,
-    sampler: Sampler,
-    scheduler: Scheduler,
-    steps: int,
-    settings: SamplerSettings,
-    callback: Callable[[dict[str, Any]], None],
-) -> Tensor:
-    """Samplers over a schedule of sigmas: k-diffusion's, and ours in its signature."""
-    if sampler.function == "lcm":
-        denoiser = denoiser.over(LcmSigmas(denoiser.sigmas))
-    discard = settings.discard_next_to_last_sigma
-    sigmas = make_sigmas(
-        effective_schedule(sampler, scheduler).name,
-        steps,
-        denoiser.sigmas,
-        sampler.discard_next_to_last if discard is None else discard,
-        _ends(settings, denoiser.sigmas),
-    ).to(x.device)
-    x = x * ((1 + sigmas[0] ** 2).sqrt() if settings.sgm_noise_multiplier else sigmas[0])
-    arguments = _arguments(sampler, settings, denoiser, x, sigmas, noise, steps)
-    return _function(sampler)(denoiser, x, callback=callback, disable=True, **arguments)
-
-
-def _function(sampler: Sampler) -> Callable[..., Tensor]:
+def sampler_function(sampler: Sampler) -> Callable[..., Tensor]:
     """The function of a line of the catalogue."""
     if sampler.origin == "k_diffusion":
         return getattr(sampling(), sampler.function)
     return getattr(import_module(f"modules.sampling.{sampler.origin}"), sampler.function)
-
-
-def _ends(settings: SamplerSettings, model: ModelSigmas) -> Ends:
-    return Ends(
-        settings.sigma_min or model.minimum, settings.sigma_max or model.maximum, settings.rho or None
-    )
-
-
-def _arguments(
-    sampler: Sampler,
-    settings: SamplerSettings,
-    denoiser: GuidedDenoiser,
-    x: Tensor,
-    sigmas: Tensor,
-    noise: PictureNoise,
-    steps: int,
-) -> dict[str, Any]:
-    """The keyword arguments of the sampler's function."""
-    arguments: dict[str, Any] = dict(sampler.extra)
-    if sampler.sigma_range:
-        arguments |= {"sigma_min": denoiser.sigmas.minimum, "sigma_max": denoiser.sigmas.maximum}
-        if sampler.function == "sample_dpm_fast":
-            arguments["n"] = steps
-    else:
-        arguments["sigmas"] = sigmas
-    if "eta" in sampler.takes:
-        arguments["eta"] = sampler.eta if settings.eta is None else settings.eta
-    if "s_noise" in sampler.takes:
-        arguments["s_noise"] = settings.s_noise
-    if "churn" in sampler.takes:
-        arguments |= {
-            "s_churn": settings.s_churn,
-            "s_tmin": settings.s_tmin,
-            "s_tmax": settings.s_tmax or float("inf"),
-        }
-    if sampler.brownian:
-        positive = sigmas[sigmas > 0]
-        seeds = [each.seed for each in noise.seeds]
-        tree = sampling().BrownianTreeNoiseSampler
-        arguments["noise_sampler"] = tree(x, positive.min(), positive.max(), seed=seeds)
-    return arguments

@@ -62,6 +62,8 @@ def ddim(
     for i, index in enumerate(reversed(range(1, len(timesteps)))):
         a, a_prev = predict.signal[timesteps[index]], predict.signal[timesteps[index - 1]]
         direction, clean = predict(x, a)
+        if denoiser.unguided is not None:  # CFG++: renoised along the unguided prediction
+            direction = (x - a.sqrt() * denoiser.unguided) / (1 - a).sqrt()
         deviation = eta * ((1 - a_prev) / (1 - a) * (1 - a / a_prev)).sqrt()
         x = a_prev.sqrt() * clean + (1 - a_prev - deviation**2).clamp(min=0).sqrt() * direction
         if deviation > 0:
@@ -79,19 +81,8 @@ def ddim_cfg_pp(
     eta: float = 0.0,
 ) -> Tensor:
     """DDIM with CFG++: guided towards the clean latent, but renoised along the unguided prediction."""
-    predict = NoisePrediction(denoiser)
     denoiser.keep_unguided(CFG_PLUS_PLUS_SCALE)
-    for i, index in enumerate(reversed(range(1, len(timesteps)))):
-        a, a_prev = predict.signal[timesteps[index]], predict.signal[timesteps[index - 1]]
-        _, clean = predict(x, a)
-        unguided = clean if denoiser.unguided is None else denoiser.unguided
-        direction = (x - a.sqrt() * unguided) / (1 - a).sqrt()
-        deviation = eta * ((1 - a_prev) / (1 - a) * (1 - a / a_prev)).sqrt()
-        x = a_prev.sqrt() * clean + (1 - a_prev - deviation**2).clamp(min=0).sqrt() * direction
-        if deviation > 0:
-            x = x + deviation * noise()
-        callback({"i": i, "x": x, "denoised": clean})
-    return x
+    return ddim(denoiser, x, timesteps, noise, callback, eta)
 
 
 _ADAMS_BASHFORTH = (
