@@ -1,7 +1,8 @@
 // Alt+Left and Alt+Right: what stands between two commas (or lines, AND, BREAK) changes places with its neighbour.
 import { outermost } from "./brackets.js";
 
-const BORDER = /\s*(?:,|\n|(?::\s*[-+]?[\d.]+\s*)?\b(?:AND|BREAK)\b)\s*/g;
+// The weight of a part between AND belongs to its place.
+const BORDER = /\s*(?:,|\n|(?::\s*[-+]?[\d.]+\s*)?\b(?:AND|BREAK)\b|:\s*[-+]?[\d.]+(?=\s*$))\s*/g;
 
 /**
  * Move the part under the cursor.

@@ -76,7 +76,7 @@ function chunks(text) {
     const label = text.chunks.length > 1 ? el("small", { class: "easel-chunk-end" }, `Chunk ${place + 1}: ${chunk.used} of ${chunk.limit}`) : null;
     const runs = runsOf(wordsOf(chunk.tokens).slice(0, room));
     room -= chunk.tokens.length;
-    return el("p", { class: "easel-chunk" }, ...runs.flatMap((run) => [run, " "]), label);
+    return el("p", { class: "easel-chunk" }, label, ...runs);
   });
 }
 
@@ -100,11 +100,14 @@ function runsOf(words) {
     if (runs.at(-1)?.weight !== weight) runs.push({ weight, words: [] });
     runs.at(-1).words.push(word);
   }
-  return runs.map(run);
+  return runs.flatMap(({ weight, words: own }, place) => [place ? gap(own[0]) : "", run(weight, own)]);
 }
 
-function run({ weight, words }) {
-  const shown = words.flatMap((word, place) => [place ? " " : "", wordSpan(word)]);
+/** Before a comma there is no space. */
+const gap = (word) => (/^[,.;:!?)]/.test(word[0].text) ? "" : " ");
+
+function run(weight, words) {
+  const shown = words.flatMap((word, place) => [place ? gap(word) : "", wordSpan(word)]);
   if (weight === 1) return el("span", {}, ...shown);
   const kind = weight > 1 ? "more" : weight < 0 ? "against" : "less";
   const node = el("span", { class: "easel-weighted", "data-weight": kind }, ...shown, el("small", {}, number(weight)));
@@ -134,4 +137,4 @@ function remarkSection(warnings) {
   return [el("section", {}, el("h3", {}, "Remarks"), el("ul", { class: "easel-remarks" }, ...warnings.map(remarkLine)))];
 }
 
-const number = (weight) => String(Math.round(weight * 1000) / 1000);
+const number = (weight) => String(Math.round(weight * 100) / 100);

@@ -6,7 +6,6 @@ import json
 import shutil
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,8 +51,9 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visit(browser: Browser, server: RunningServer) -> Iterator[Visit]:
+    """One page for all tests: each puts its own text into the boxes."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     visit = Visit(context.new_page(), server)
     visit.page.set_default_timeout(20_000)
@@ -137,10 +137,9 @@ def test_an_open_bracket_is_marked_and_its_remark_leads_to_it(visit: Visit) -> N
     assert page.locator(f"{PROMPT} .easel-mirror mark").count() == 0
 
 
-@pytest.mark.parametrize("mark", ["", "|"])
-def test_the_line_under_a_place_lies_over_its_letters(visit: Visit, mark: str) -> None:
+def test_the_line_under_a_place_lies_over_its_letters(visit: Visit) -> None:
     """The mirror has the text area's width and line breaks, so a place far down is where its letters are."""
-    words = " ".join(f"word{number}" for number in range(60)) + f" {mark}(cat"
+    words = " ".join(f"word{number}" for number in range(60)) + " (cat"
     area = _box(visit, words)
     page = visit.page
     page.locator(f"{PROMPT} .easel-mirror mark").wait_for(state="attached")
@@ -160,7 +159,7 @@ def test_weights(visit: Visit) -> None:
         ("(c|at:1.1)", -1, "c|at"),
         ("a c|at, dog", -1, "a (c|at:0.9), dog"),
         ("(c|at)", 1, "(c|at:1.2)"),
-        ("(c|at)", -1, "(c|at:1)".replace("(", "").replace(":1)", "")),
+        ("(c|at)", -1, "c|at"),
         ("[c|at]", -1, "(c|at:0.8)"),
         ("a |red house|!", 1, "a (|red house|:1.1)!"),
         ("a (|red house|:1.1)!", 1, "a (|red house|:1.2)!"),
@@ -174,7 +173,7 @@ def test_weights(visit: Visit) -> None:
         ("a A|ND b", 1, "a A|ND b"),
         ("<lora:in|k:0.8>", 1, "<lora:in|k:0.85>"),
         ("<lora:in|k>", -1, "<lora:in|k:0.95>"),
-        ("<lora:ink:0.8:te=0.|5>", -1, "<lora:ink:0.8:te=0.4|5>"),
+        ("<lora:ink:0.8:te=0.|5>", -1, "<lora:ink:0.8:te=0.|45>"),
         ("cat_\\(animal|\\)", 1, "(cat_\\(animal|\\):1.1)"),
         ("(c|at:-0.1)", 1, "(c|at:0)"),
         ("  |  ", 1, "  |  "),
@@ -260,12 +259,12 @@ def test_the_reading_shows_steps_weights_networks_and_remarks(visit: Visit) -> N
     page.locator(".easel-timeline li").first.wait_for()
     segments = page.locator(".easel-timeline li")
     assert [segment.get_attribute("title") for segment in segments.all()] == [
-        "steps 1 to 10: a cat (in snow:1.3)",
-        "steps 11 to 20: a dog (in snow:1.3)",
+        "steps 1 to 11: a cat (in snow:1.3)",
+        "steps 12 to 20: a dog (in snow:1.3)",
     ]
     left, right = (segment.bounding_box() for segment in segments.all())
     assert left is not None and right is not None
-    assert abs(left["width"] - right["width"]) < 2
+    assert left["width"] / right["width"] == pytest.approx(11 / 9, abs=0.03)
     text = page.locator("#easel_reading_body").inner_text()
     assert "Part 2 of 2 · weight 0.5" in text
     weighted = page.locator(".easel-weighted").first
@@ -332,9 +331,11 @@ def test_a_style_is_kept_chosen_used_pasted_in_changed_and_removed(visit: Visit)
     assert page.locator("#easel_styles_none").is_visible()
 
 
-def test_nothing_is_wider_than_a_phone(visit: Visit, tmp_path: Path) -> None:
+def test_nothing_is_wider_than_a_phone(visit: Visit) -> None:
     page = visit.page
     page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("sessionStorage.clear()")
+    visit.open()
     _box(visit, "a [cat:dog:0.5] (in deep snow:1.3), (" + "verylongword" * 8)
     page.locator("#easel_reading summary").click()
     page.click("#easel_styles_toggle")
