@@ -25,7 +25,12 @@ NEGATIVE = "#txt2img_neg_prompt"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("easel")
-    for name in ("embeddings/brushwork.safetensors", "Lora/inkwash.safetensors", "wildcards/colour.txt"):
+    for name in (
+        "embeddings/brushwork.safetensors",
+        "embeddings/brushwork2.safetensors",
+        "Lora/inkwash.safetensors",
+        "wildcards/colour.txt",
+    ):
         path = folder / "models" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_safetensors() if path.suffix == ".safetensors" else b"red\nblue\n")
@@ -89,7 +94,9 @@ def _wait_for_text(visit: Visit, selector: str, text: str) -> None:
 
 
 def _call(visit: Visit, module: str, function: str, *arguments: Any) -> Any:
-    script = "([file, name, list]) => import(`./easel/static/${file}.js`).then(module => module[name](...list))"
+    script = (
+        "([file, name, list]) => import(`./easel/static/${file}.js`).then(module => module[name](...list))"
+    )
     return visit.page.evaluate(script, [module, function, list(arguments)])
 
 
@@ -207,7 +214,9 @@ def test_keys_change_the_text_and_undo_takes_it_back(visit: Visit) -> None:
     assert area.input_value() == "a house, (cat:1.2)"
     page.keyboard.press("Alt+ArrowLeft")
     assert area.input_value() == "(cat:1.2), a house"
-    visit.page.wait_for_function("import('./easel/static/form.js').then(f => f.values.prompt.startsWith('(cat'))")
+    visit.page.wait_for_function(
+        "import('./easel/static/form.js').then(f => f.values.prompt.startsWith('(cat'))"
+    )
     page.keyboard.press("Control+z")
     assert area.input_value() == "a house, (cat:1.2)"
     page.keyboard.press("Control+z")
@@ -225,10 +234,11 @@ def test_names_are_completed(visit: Visit) -> None:
     assert not listed.is_visible()
     area.press_sequentially("ru")
     listed.wait_for()
-    assert listed.locator("li").all_inner_texts() == ["brushwork\nEmbedding"]
+    assert listed.locator("li").all_inner_texts() == ["brushwork\nEmbedding", "brushwork2\nEmbedding"]
     assert area.get_attribute("aria-activedescendant") == "easel_completion_0"
     page.keyboard.press("Enter")
     assert area.input_value() == "a cat, brushwork"
+    page.wait_for_timeout(250)
     assert not listed.is_visible()
     assert area.get_attribute("aria-activedescendant") is None
     page.keyboard.press("Enter")
@@ -336,6 +346,7 @@ def test_nothing_is_wider_than_a_phone(visit: Visit) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.evaluate("sessionStorage.clear()")
     visit.open()
+    visit.set("txt2img_steps", 20)
     _box(visit, "a [cat:dog:0.5] (in deep snow:1.3), (" + "verylongword" * 8)
     page.locator("#easel_reading summary").click()
     page.click("#easel_styles_toggle")

@@ -192,10 +192,10 @@ def test_a_folder_that_holds_itself_is_read_once(tmp_path: Path) -> None:
 def test_large_files_are_fast(tmp_path: Path) -> None:
     (tmp_path / "large.txt").write_text("\n".join(f"line {n}" for n in range(10_000)))
     wildcards = Wildcards(tmp_path)
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert len({wildcards.expand("__large__", seed) for seed in range(1000)}) > 900
     assert wildcards.expand("{900$$ $$__large__}", 1).count("line") == 900
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize(
@@ -203,11 +203,11 @@ def test_large_files_are_fast(tmp_path: Path) -> None:
 )
 def test_time_is_linear(wildcards: Wildcards, part: str) -> None:
     text = part * (300_000 // len(part))
-    begun = time.perf_counter()
+    begun = time.process_time()
     wildcards.unknown(text)
     with pytest.raises(InvalidField):
         wildcards.expand("{|" + text, 1)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @settings(max_examples=300)
