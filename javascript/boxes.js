@@ -11,6 +11,11 @@ export const areaOf = (name) => blockOf(named(name)).querySelector("textarea");
 /** What is in the boxes now; Gradio hears of it a moment later. */
 export const texts = () => Object.fromEntries(PROMPTS.map((name) => [name, areaOf(name).value]));
 
+let editing = false;
+
+/** Whether the input event that is being handled comes from `applyEdit` and not from a person's typing. */
+export const isOwnEdit = () => editing;
+
 /**
  * An edit of a text: what stands between `start` and `end` becomes `text`, and `selection` is selected then.
  * @typedef {{start: number, end: number, text: string, selection: [number, number]}} Edit
@@ -25,6 +30,7 @@ export function applyEdit(area, { start, end, text, selection }) {
   area.focus();
   const before = area.value;
   if (before.slice(start, end) !== text) {
+    editing = true;
     area.setSelectionRange(start, end);
     // Declared obsolete, and still the only way that keeps the browser's undo.
     document.execCommand(text ? "insertText" : "delete", false, text);
@@ -32,6 +38,7 @@ export function applyEdit(area, { start, end, text, selection }) {
       area.setRangeText(text, start, end, "end");
       area.dispatchEvent(new Event("input", { bubbles: true }));
     }
+    editing = false;
   }
   area.setSelectionRange(...selection);
 }

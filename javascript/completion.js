@@ -1,7 +1,7 @@
 // Names offered while typing: networks after "<", wildcards after "__", embeddings and styles after two letters.
 // The list is there only when there is something to offer; without it every key does what it always does.
 import * as api from "./api.js";
-import { PROMPTS, applyEdit, areaOf } from "./boxes.js";
+import { PROMPTS, applyEdit, areaOf, isOwnEdit } from "./boxes.js";
 import { byId, el } from "./dom.js";
 import { placeOnScreen } from "./mirror.js";
 import { chosenStyles, toggle } from "./styles.js";
@@ -59,7 +59,7 @@ function soon(area, inputType) {
   clearTimeout(timer);
   turn++;
   // Undo, paste and our own edits are no typing.
-  const typing = inputType === "insertText" || inputType?.startsWith("delete");
+  const typing = !isOwnEdit() && (inputType === "insertText" || inputType?.startsWith("delete"));
   const typed = typing && area.selectionStart === area.selectionEnd ? typedAt(area.value.slice(0, area.selectionStart)) : null;
   if (!typed || (!open && inputType.startsWith("delete"))) return close();
   timer = setTimeout(() => offer(area, typed, turn), REST_MS);

@@ -110,7 +110,7 @@ function run(weight, words) {
   const shown = words.flatMap((word, place) => [place ? gap(word) : "", wordSpan(word)]);
   if (weight === 1) return el("span", {}, ...shown);
   const kind = weight > 1 ? "more" : weight < 0 ? "against" : "less";
-  const node = el("span", { class: "easel-weighted", "data-weight": kind }, ...shown, el("small", {}, number(weight)));
+  const node = el("span", { class: "easel-weighted", "data-weight": kind }, ...shown, "\u00a0", el("small", {}, number(weight)));
   node.style.setProperty("--easel-strength", `${Math.round(Math.min(1, Math.abs(weight - 1)) * 50) + 12}%`);
   return node;
 }

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Response
 
 from modules.app import build
 from modules.folders import Folders
@@ -33,11 +32,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     application.close()
 
 
-def ask(client: TestClient, **changes: Any) -> Response:
+def ask(client: TestClient, **changes: Any) -> Any:
     return client.post("/sdapi/v1/txt2img", json={**GOOD, **changes})
 
 
-def assert_one_sentence(answer: Response, named: str) -> None:
+def assert_one_sentence(answer: Any, named: str) -> None:
     body = answer.json()
     assert 400 <= answer.status_code < 500, body
     assert named.lower() in body["detail"].lower()

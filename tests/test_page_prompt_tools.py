@@ -286,7 +286,7 @@ def test_the_reading_shows_steps_weights_networks_and_remarks(visit: Visit) -> N
     ]
     assert "There is no lora named 'nothere'." in text
     _box(visit, " ".join(["cat"] * 81))
-    page.wait_for_function("document.querySelectorAll('#easel_reading .easel-chunk').length === 2")
+    page.wait_for_function("document.querySelectorAll('#easel_reading .easel-chunk-end').length === 2")
     assert page.locator(".easel-chunk-end").all_inner_texts() == ["Chunk 1: 75 of 75", "Chunk 2: 6 of 75"]
 
 
@@ -322,7 +322,14 @@ def test_a_style_is_kept_chosen_used_pasted_in_changed_and_removed(visit: Visit)
     visit.expect("txt2img_prompt", "a red house")
     chosen = page.locator("#easel_styles_chosen li")
     chosen.wait_for()
+    page.get_by_text("Use these settings").click()
+    visit.expect("txt2img_prompt", "a red house, dramatic light")
+    assert chosen.count() == 0  # the recipe holds the style's text
+
+    visit.set("txt2img_prompt", "a red house")
+    visit.set("txt2img_neg_prompt", "rain")
     page.click("#easel_styles_toggle")
+    page.get_by_role("checkbox", name="Dramatic").check()
     page.click("#easel_styles_apply")
     visit.expect("txt2img_prompt", "a red house, dramatic light")
     visit.expect("txt2img_neg_prompt", "rain, flat")
