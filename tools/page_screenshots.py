@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
 PROMPTS = (
+    ("a watercolor painting of a fox in a snowy forest at dusk", "", 3),
     ("a castle on the hills at night, starry sky", "", 3),
-    ("a lighthouse on a beach at sunset", "", 3),
     ("a red house in a meadow by day", "trees", 4),
-    ("a watercolor painting of a fox in a snowy forest at dusk", "round stones", 4),
+    ("a lighthouse on a beach at sunset", "round stones", 4),
 )
 SEED = 20
 STEPS = 30
+CFG_SCALE = 5
 SETTLED = "#easel_wall[data-state=picture][data-working=false]"
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -61,6 +62,7 @@ def make_pictures(page: Page) -> None:
 
     type_in("txt2img_steps", STEPS)
     type_in("txt2img_seed", SEED)
+    type_in("txt2img_cfg_scale", CFG_SCALE)
     for prompt, negative, count in PROMPTS:
         type_in("txt2img_prompt", prompt)
         type_in("txt2img_neg_prompt", negative)
