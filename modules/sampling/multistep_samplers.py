@@ -16,17 +16,11 @@ import numpy as np
 from torch import Tensor
 
 from modules.sampling.kdiffusion import sampling
+from modules.sampling.linear_multistep import ADAMS_BASHFORTH, weighted_sum
 
 Model = Callable[..., Tensor]
 Callback = Callable[[dict[str, Any]], None]
 MAX_ORDER = 3
-
-_ADAMS_BASHFORTH = (
-    (1.0,),
-    (3 / 2, -1 / 2),
-    (23 / 12, -16 / 12, 5 / 12),
-    (55 / 24, -59 / 24, 37 / 24, -9 / 24),
-)
 
 
 def _tell(callback: Callback | None, i: int, x: Tensor, sigma: Tensor, denoised: Tensor) -> None:
@@ -51,8 +45,8 @@ def ipndm(
         if following == 0:
             return denoised
         history = [(x - denoised) / now, *history[:3]]
-        weights = _ADAMS_BASHFORTH[len(history) - 1]
-        x = x + (following - now) * _combined(weights, history)
+        weights = ADAMS_BASHFORTH[len(history) - 1]
+        x = x + (following - now) * weighted_sum(weights, history)
     return x
 
 
@@ -78,7 +72,7 @@ def deis(
             return denoised
         history = [(x - denoised) / now, *history[: MAX_ORDER - 1]]
         places = [float(now), *places[: MAX_ORDER - 1]]
-        x = x + _combined(_lagrange_integrals(places, float(now), float(following)), history)
+        x = x + weighted_sum(_lagrange_integrals(places, float(now), float(following)), history)
     return x
 
 
@@ -159,10 +153,3 @@ def er_sde(
         x = new + sampling().torch.randn_like(x) * (s_noise * noise)
         before = (s, denoised)
     return x
-
-
-def _combined(weights: tuple[float, ...] | list[float], values: list[Tensor]) -> Tensor:
-    result = weights[0] * values[0]
-    for weight, value in zip(weights[1:], values[1:], strict=True):
-        result = result + weight * value
-    return result

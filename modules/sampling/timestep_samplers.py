@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from modules.sampling.denoiser import GuidedDenoiser
+from modules.sampling.linear_multistep import ADAMS_BASHFORTH, weighted_sum
 from modules.sampling.schedules import ModelSigmas
 
 Callback = Callable[[dict[str, Any]], None]
@@ -85,14 +86,6 @@ def ddim_cfg_pp(
     return ddim(denoiser, x, timesteps, noise, callback, eta)
 
 
-_ADAMS_BASHFORTH = (
-    (1.0,),
-    (3 / 2, -1 / 2),
-    (23 / 12, -16 / 12, 5 / 12),
-    (55 / 24, -59 / 24, 37 / 24, -9 / 24),
-)
-
-
 def plms(
     denoiser: GuidedDenoiser, x: Tensor, timesteps: list[int], noise: NoiseSource, callback: Callback
 ) -> Tensor:
@@ -113,9 +106,7 @@ def plms(
             combined = (direction + after) / 2
         else:
             latest = [direction, *history[:3]]
-            combined = sum(
-                (w * e for w, e in zip(_ADAMS_BASHFORTH[len(latest) - 1], latest, strict=True)), 0 * direction
-            )
+            combined = weighted_sum(ADAMS_BASHFORTH[len(latest) - 1], latest)
         history = [direction, *history[:2]]
         x, clean = moved(x, combined, index)
         callback({"i": i, "x": x, "denoised": clean})

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from modules.sampling.denoiser import GuidedDenoiser
+from modules.sampling.linear_multistep import weighted_sum
 from modules.sampling.timestep_samplers import Callback, NoiseSource, signal_share
 
 ORDER = 3
@@ -101,12 +102,12 @@ def _step(
     predicted = linear
     if differences:
         weights = [0.5] if order == 2 else torch.linalg.solve(matrix[:-1, :-1], vector[:-1]).tolist()
-        predicted = linear - target.alpha * -h * _weighted(weights, differences)
+        predicted = linear - target.alpha * -h * weighted_sum(weights, differences)
     if clean_at is None:
         return predicted, None
     clean = clean_at(predicted, target)
     weights = [0.5] if order == 1 else torch.linalg.solve(matrix, vector).tolist()
-    correction = _weighted(weights, [*differences, clean - clean_now])
+    correction = weighted_sum(weights, [*differences, clean - clean_now])
     return linear - target.alpha * -h * correction, clean
 
 
@@ -122,10 +123,3 @@ def _equations(ratios: list[float], h: float) -> tuple[Tensor, Tensor]:
         factorial *= k + 1
         phi = phi / h - 1 / factorial
     return torch.tensor(rows, dtype=torch.float64), torch.tensor(values, dtype=torch.float64)
-
-
-def _weighted(weights: list[float], differences: list[Tensor]) -> Tensor:
-    result = weights[0] * differences[0]
-    for weight, difference in zip(weights[1:], differences[1:], strict=True):
-        result = result + weight * difference
-    return result
