@@ -15,14 +15,18 @@ from modules.faults import UnknownName
 from modules.folders import Folders
 from modules.generation.engine import Engine, check
 from modules.generation.requests import Request
+from modules.imaging.inputs import InputStore
 from modules.jobs.database import Database
 from modules.jobs.events import EventHub
 from modules.jobs.pictures import PictureIndex
 from modules.jobs.queue import JobQueue
 from modules.jobs.terminal import TerminalBar
 from modules.jobs.worker import Worker
+from modules.imaging.upscalers import Upscalers
 from modules.models.catalogue import Checkpoint, CheckpointCatalogue
+from modules.models.file_cache import FileCache
 from modules.models.store import ModelStore
+from modules.models.vae_catalogue import VaeCatalogue
 from modules.networks.names import NetworkNames
 from modules.plugins.manager import PluginManager
 from modules.prompts.style_book import StyleBook
@@ -48,8 +52,11 @@ class Application:
     settings: SettingsStore
     database: Database
     events: EventHub
+    cache: FileCache
     checkpoints: CheckpointCatalogue
+    vaes: VaeCatalogue
     models: ModelStore
+    inputs: InputStore
     queue: JobQueue
     pictures: PictureIndex
     worker: Worker
@@ -67,6 +74,12 @@ class Application:
         """End the running job within a step (it goes on at the next start), and close the files."""
         self.worker.close()
         self.database.close()
+        self.cache.close()
+
+    def refresh_models(self) -> None:
+        """Look for checkpoints and VAEs anew."""
+        self.checkpoints.refresh()
+        self.vaes.refresh()
 
     def rest_services(self, shut_down: Callable[[], None]) -> RestServices:
         """What the routes need."""
@@ -81,7 +94,7 @@ class Application:
             samplers=_sampler_infos,
             schedulers=_scheduler_infos,
             checkpoints=lambda: [_checkpoint_info(c) for c in self.checkpoints.all()],
-            refresh_checkpoints=self.checkpoints.refresh,
+            refresh_checkpoints=self.refresh_models,
             version=f"Easel {VERSION}",
             shut_down=shut_down,
             cache=self.folders.cache,
@@ -103,7 +116,7 @@ class Application:
             samplers=lambda: [sampler.name for sampler in SAMPLERS],
             schedulers=lambda: [scheduler.label for scheduler in SCHEDULERS],
             checkpoints=lambda: [_checkpoint_choice(c) for c in self.checkpoints.all()],
-            refresh_checkpoints=self.checkpoints.refresh,
+            refresh_checkpoints=self.refresh_models,
             extension_tabs=self.plugins.tabs,
         )
 
@@ -125,10 +138,11 @@ def build(
     settings = SettingsStore(folders.settings)
     events = EventHub()
     database = Database(folders.database)
-    catalogue = CheckpointCatalogue(
-        folders.checkpoint_folders(), folders.cache / "hashes.json", checkpoint_files
-    )
-    models = ModelStore(catalogue, compute.choose)
+    cache = FileCache(folders.cache / "files.sqlite")
+    catalogue = CheckpointCatalogue(folders.checkpoint_folders(), cache, checkpoint_files)
+    vaes = VaeCatalogue((folders.models / "VAE", *folders.vaes), cache, folders.checkpoint_folders())
+    models = ModelStore(catalogue, compute.choose, vaes)
+    inputs = InputStore(folders.inputs)
     if checkpoint_files:
         settings.update({"model.checkpoint": catalogue.all()[0].filename})
 
@@ -139,14 +153,17 @@ def build(
     queue = JobQueue(database, events, checked)
     pictures = PictureIndex(database, folders.outputs)
     wildcards = Wildcards(folders.models / "wildcards")
-    engine = Engine(models, folders.models / "embeddings", wildcards)
+    engine = Engine(models, folders.models / "embeddings", wildcards, inputs, Upscalers())
     return Application(
         folders=folders,
         settings=settings,
         database=database,
         events=events,
+        cache=cache,
         checkpoints=catalogue,
+        vaes=vaes,
         models=models,
+        inputs=inputs,
         queue=queue,
         pictures=pictures,
         plugins=PluginManager(folders.extensions),
@@ -191,14 +208,13 @@ def _scheduler_infos() -> list[SchedulerInfo]:
 def _checkpoint_info(checkpoint: Checkpoint) -> CheckpointInfo:
     from modules.rest.services import CheckpointInfo
 
-    config = checkpoint.path.with_suffix(".yaml")
     return CheckpointInfo(
         title=checkpoint.title,
         name=checkpoint.name,
         hash=checkpoint.short_hash,
         sha256=checkpoint.sha256,
         path=checkpoint.path,
-        config=str(config) if config.exists() else None,
+        config=str(checkpoint.yaml) if checkpoint.yaml else None,
     )
 
 

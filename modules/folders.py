@@ -18,17 +18,23 @@ class Folders:
     Args:
         data: all that is the user's: models, outputs, settings, the queue.
         models: the folder with `Stable-diffusion/`, `VAE/`, `embeddings/`, ...
-        checkpoints: further folders with checkpoints.
+        checkpoints, vaes: further folders of them.
     """
 
     data: Path = PROGRAM
     models: Path = field(default=PROGRAM / "models")
     checkpoints: tuple[Path, ...] = ()
+    vaes: tuple[Path, ...] = ()
 
     @property
     def outputs(self) -> Path:
         """Finished pictures."""
         return self.data / "outputs"
+
+    @property
+    def inputs(self) -> Path:
+        """Pictures and masks that waiting and finished jobs begin with."""
+        return self.data / "inputs"
 
     @property
     def extensions(self) -> Path:

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from modules.compute import choose
 from modules.faults import InvalidField, NotSupported, UnknownName
 from modules.generation.engine import Engine, check
-from modules.generation.requests import NoiseOptions, SamplingOptions, TextOptions, TextToImage
+from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions
+from modules.generation.requests import TextToImage
 from modules.generation.results import GeneratedImage, Unwatched
 from modules.imaging.infotext import parse
 from modules.models.catalogue import CheckpointCatalogue
@@ -36,7 +37,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def models(folder: Path) -> ModelStore:
-    return ModelStore(CheckpointCatalogue((folder,), folder / "hashes.json"), choose)
+    return ModelStore(
+        CheckpointCatalogue((), folder / "files.sqlite", (folder / "tiny.safetensors",)), choose
+    )
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 def test_a_request_survives_the_way_through_json() -> None:
-    from modules.generation.requests import NoiseOptions, SamplingOptions, TextOptions
+    from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions
 
     original = request(
         negative_prompt='trees, "quoted"\nline',

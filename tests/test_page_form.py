@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from modules.faults import InvalidField
-from modules.generation.requests import NoiseOptions, SamplingOptions, TextOptions, TextToImage
+from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions
+from modules.generation.requests import TextToImage
 from modules.pages.form import FIELDS, component_of, from_request, to_request
 from modules.pages.services import CheckpointChoice
 from modules.settings.model import ModelSettings, SamplingSettings, SavingSettings, Settings

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from modules.faults import UnknownName
 from modules.models.noise_schedule import alphas_cumprod
 from modules.models.noise_schedule import sigmas as model_sigmas
+from modules.models.conditioning import Conditioning
+from modules.models.unet import ProjectedContext
+from modules.models.unet_layers import KeysValues
 from modules.sampling.catalogue import SAMPLERS, SCHEDULERS, effective_schedule, resolve
 from modules.sampling.denoiser import Guidance, GuidedDenoiser, TextTimeline
 from modules.sampling.noise import PictureNoise, Seeds, slerp
@@ -173,20 +176,18 @@ class MeanTextUNet(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))
         self.batches: list[int] = []
 
-    def project_context(self, context: Tensor) -> dict[str, list[tuple[Tensor, Tensor]]]:
-        from modules.models.unet_layers import KeysValues
-
-        return {"t": [KeysValues(context[:, None], context[:, None])]}
+    def project_context(self, context: Tensor) -> ProjectedContext:
+        return {"t": [(KeysValues(context[:, None], context[:, None]),)]}
 
     def forward(
-        self, x: Tensor, timesteps: Tensor, context: dict[str, list[tuple[Tensor, Tensor]]]
+        self, x: Tensor, timesteps: Tensor, context: ProjectedContext, vector: Tensor | None = None
     ) -> Tensor:
         self.batches.append(len(x))
-        return context["t"][0][0].mean(dim=(1, 2, 3))[:, None, None, None].expand_as(x)
+        return context["t"][0][0].keys.mean(dim=(1, 2, 3))[:, None, None, None].expand_as(x)
 
 
 def text(value: float, tokens: int = 77) -> TextTimeline:
-    return TextTimeline(((1000, torch.full((1, tokens, 4), value)),))
+    return TextTimeline(((1000, Conditioning(torch.full((1, tokens, 4), value))),))
 
 
 def predicted(
@@ -235,8 +236,10 @@ def test_negative_is_left_out_in_odd_calls_below_the_limit(model: ModelSigmas) -
 
 
 def test_timeline_changes_with_the_calls_and_falls_back_to_the_first() -> None:
-    timeline = TextTimeline(((2, torch.zeros(1, 77, 4)), (5, torch.ones(1, 77, 4))))
-    assert [timeline.at(call).mean().item() for call in range(8)] == [0, 0, 0, 1, 1, 1, 0, 0]
+    timeline = TextTimeline(
+        ((2, Conditioning(torch.zeros(1, 77, 4))), (5, Conditioning(torch.ones(1, 77, 4))))
+    )
+    assert [timeline.at(call).tokens.mean().item() for call in range(8)] == [0, 0, 0, 1, 1, 1, 0, 0]
 
 
 # -- samplers -----------------------------------------------------------------------------------------------
@@ -251,7 +254,7 @@ class GaussianUNet(MeanTextUNet):
         super().__init__()
         self.sigmas = model
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: object) -> Tensor:
+    def forward(self, x: Tensor, timesteps: Tensor, context: object, vector: Tensor | None = None) -> Tensor:
         sigma = self.sigmas.to_sigma(timesteps)[:, None, None, None]
         noisy = x * (sigma**2 + 1).sqrt()
         return (noisy - self.MEAN) * sigma / (sigma**2 + self.DEVIATION**2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modules.faults import InvalidField, NotPossibleNow, NotSupported
-from modules.generation.requests import Request
+from modules.generation.requests import HiresFix, ImageToImage, Request, TextToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.models.store import ModelStore
 from modules.prompts.tags import extract_tags
@@ -16,9 +16,10 @@ from modules.prompts.wildcards import Wildcards
 from modules.sampling.catalogue import resolve
 
 if TYPE_CHECKING:
-    from modules.generation.text_to_image import Session
+    from modules.generation.session import Pictures, Session
+    from modules.imaging.upscalers import Upscalers
     from modules.models.latent_diffusion import LatentDiffusion
-    from modules.networks.embeddings import Signature
+    from modules.networks.embeddings import EmbeddingFolder, Signature
 
 
 def check(request: Request, models: ModelStore) -> Request:
@@ -34,7 +35,19 @@ def check(request: Request, models: ModelStore) -> Request:
     if tags := extract_tags(request.prompt)[1]:
         raise NotSupported(f"{tags[0]} can't be applied: network files aren't supported yet.", "prompt")
     checkpoint = models.resolve(request.checkpoint)
+    if models.vaes is not None:
+        models.vaes.for_checkpoint(checkpoint, request.vae)  # says so if there is none of that name
+    if isinstance(request, TextToImage) and request.hires is not None:
+        request = replace(request, hires=_checked_hires(request.hires, models))
     return replace(request, sampler=sampler.name, scheduler=scheduler.label, checkpoint=checkpoint.filename)
+
+
+def _checked_hires(hires: HiresFix, models: ModelStore) -> HiresFix:
+    """The second pass with its names resolved."""
+    sampler = None if hires.sampler is None else resolve(hires.sampler, "Automatic")[0].name
+    scheduler = None if hires.scheduler is None else resolve("Euler", hires.scheduler)[1].label
+    checkpoint = None if hires.checkpoint is None else models.resolve(hires.checkpoint).filename
+    return replace(hires, sampler=sampler, scheduler=scheduler, checkpoint=checkpoint)
 
 
 class Engine:
@@ -43,14 +56,24 @@ class Engine:
     Args:
         embeddings: the folder with textual-inversion embeddings; None has none.
         wildcards: the folder with wildcard files; None has none.
+        pictures: where the pictures are that requests name; None: there are none.
+        upscalers: what makes pictures larger; None: filters only.
     """
 
     def __init__(
-        self, models: ModelStore, embeddings: Path | None = None, wildcards: Wildcards | None = None
+        self,
+        models: ModelStore,
+        embeddings: Path | None = None,
+        wildcards: Wildcards | None = None,
+        pictures: Pictures | None = None,
+        upscalers: Upscalers | None = None,
     ) -> None:
         self._models = models
         self._wildcards = wildcards
-        self._embeddings = embeddings
+        self._pictures = pictures
+        self._upscalers = upscalers
+        self._embeddings_path = embeddings
+        self._embeddings: EmbeddingFolder | None = None
         self._session: Session | None = None
         self._signature: Signature = ()
 
@@ -65,11 +88,19 @@ class Engine:
         """
         import torch
 
+        from modules.generation.image_to_image import image_to_image
         from modules.generation.text_to_image import text_to_image
 
-        session = self._session_for(self._models.get(request.checkpoint, monitor.loading))
+        def session_of(checkpoint: str | None) -> Session:
+            session = self._session_for(self._models.get(checkpoint, monitor.loading, request.vae))
+            return replace(session, on=session_of)
+
+        session = session_of(request.checkpoint)
         try:
-            yield from text_to_image(request, session, monitor, first)
+            if isinstance(request, ImageToImage):
+                yield from image_to_image(request, session, monitor, first)
+            else:
+                yield from text_to_image(request, session, monitor, first)
         except torch.OutOfMemoryError as error:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
@@ -80,22 +111,25 @@ class Engine:
 
     def _session_for(self, model: LatentDiffusion) -> Session:
         """The session of this model, made anew when another embedding lies in the folder."""
-        from modules.generation.text_to_image import Session
+        from modules.generation.session import Session
         from modules.models.latent_preview import LatentColours
         from modules.models.tokenizer import tokenize
         from modules.networks.embeddings import EmbeddingFolder
-        from modules.prompts.chunks import TokenVocabulary
         from modules.prompts.encode import PromptEncoder
 
-        folder = EmbeddingFolder(self._embeddings) if self._embeddings else None
+        if self._embeddings is None and self._embeddings_path is not None:
+            self._embeddings = EmbeddingFolder(self._embeddings_path)
+        folder = self._embeddings
         signature = folder.signature() if folder else ()
         session = self._session
         if session is None or session.model is not model or signature != self._signature:
-            encoder = model.text_encoder
-            embeddings = folder.for_width(encoder.config.width, tokenize) if folder else None
-            prompts = PromptEncoder(encoder, TokenVocabulary(), model.compute.device, embeddings)
+            widths = tuple(tower.encoder.config.width for tower in model.texts)
+            embeddings = folder.for_widths(widths, tokenize) if folder else None
+            prompts = PromptEncoder(model.texts, model.compute.device, embeddings)
             same_model = session is not None and session.model is model
             colours = session.colours if session and same_model else LatentColours.fit(model.vae)
-            session = self._session = Session(model, prompts, colours, self._wildcards)
+            session = self._session = Session(
+                model, prompts, colours, self._wildcards, self._pictures, self._upscalers
+            )
             self._signature = signature
         return session

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modules.faults import UnknownName
-from modules.generation.requests import NoiseOptions, SamplingOptions, TextOptions
+from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions
 from modules.sampling.catalogue import AUTOMATIC, resolve
 from modules.settings.model import Settings
 

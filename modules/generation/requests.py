@@ -7,46 +7,30 @@ an infotext. Nothing below this floor asks where it came from.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar, Union
 
 from modules.faults import InvalidField
+from modules.generation.options import (
+    MAX_SEED,
+    MAX_SIDE,
+    MAX_STEPS,
+    RANDOM_SEED,
+    NoiseOptions,
+    SamplingOptions,
+    TextOptions,
+    check_choice,
+    check_number,
+    check_text,
+)
+from modules.imaging.frame import OutpaintFrame
 
-MAX_SIDE = 8192
-MAX_STEPS = 1000
-MAX_PROMPT_CHARACTERS = 16_000
-MAX_SEED = 2**63 - 1
-RANDOM_SEED = -1
+MaskedContent = Literal["fill", "original", "latent noise", "latent nothing"]
+MASKED_CONTENTS: tuple[MaskedContent, ...] = ("fill", "original", "latent noise", "latent nothing")
+RESIZE_MODES = ("Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)")
+MAX_INIT_IMAGES = 64
 
-Emphasis = Literal["Original", "No norm", "Ignore", "None"]
-NoiseSource = Literal["CPU", "NV", "GPU"]
-
-
-def _number(name: str, label: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
-    kind = "a whole number" if whole else "a number"
-    right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right_type or not low <= value <= high:  # NaN is in no range
-        raise InvalidField(name, f"{label} must be {kind} from {low:g} to {high:g}, not {value!r}.")
-
-
-def _choice(name: str, label: str, value: str, choices: Collection[str]) -> None:
-    if value not in choices:
-        raise InvalidField(name, f"{label} must be one of {', '.join(choices)}, not {value!r}.")
-
-
-def _text(name: str, label: str, value: str) -> None:
-    if not isinstance(value, str):
-        raise InvalidField(name, f"{label} must be text.")
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise InvalidField(
-            name, f"{label} holds a character that is no text (NUL or half of a pair). Remove it."
-        )
-    if len(value) > MAX_PROMPT_CHARACTERS:
-        raise InvalidField(
-            name,
-            f"{label} is {len(value):,} characters long; the limit is {MAX_PROMPT_CHARACTERS:,}. Shorten it.",
-        )
+_R = TypeVar("_R", bound="PictureRequest")
 
 
 def new_seed() -> int:
@@ -55,106 +39,8 @@ def new_seed() -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplingOptions:
-    """The finer settings of a sampler; None takes the sampler's own default.
-
-    Args:
-        eta: share of fresh noise in every step (ancestral default 1, DDIM default 0).
-        s_churn, s_tmin, s_tmax, s_noise: Karras et al. 2022, algorithm 2; `s_tmax` 0 means no limit.
-        skip_negative_below: leave the negative prompt out in every other step below this sigma (NGMS; 0: never).
-        skip_negative_always: in every step below it, and not in every other.
-        skip_negative_early: leave the negative prompt out during this share of the steps (0: never).
-        sigma_min, sigma_max, rho: other ends and another curve of the schedule (0: its own).
-        discard_next_to_last_sigma: None leaves it to the sampler.
-        sgm_noise_multiplier: start from noise times `sqrt(1 + sigma_max^2)` and not `sigma_max`.
-    """
-
-    eta: float | None = None
-    s_churn: float = 0.0
-    s_tmin: float = 0.0
-    s_tmax: float = 0.0
-    s_noise: float = 1.0
-    skip_negative_below: float = 0.0
-    skip_negative_always: bool = False
-    skip_negative_early: float = 0.0
-    sigma_min: float = 0.0
-    sigma_max: float = 0.0
-    rho: float = 0.0
-    discard_next_to_last_sigma: bool | None = None
-    sgm_noise_multiplier: bool = False
-
-    def __post_init__(self) -> None:
-        if self.eta is not None:
-            _number("eta", "Eta", self.eta, 0, 10)
-        _number("s_churn", "Sigma churn", self.s_churn, 0, 1000)
-        _number("s_tmin", "Sigma tmin", self.s_tmin, 0, 1000)
-        _number("s_tmax", "Sigma tmax", self.s_tmax, 0, 10_000)
-        _number("s_noise", "Sigma noise", self.s_noise, 0, 10)
-        _number("s_min_uncond", "Negative guidance minimum sigma", self.skip_negative_below, 0, 1000)
-        _number("skip_early_cond", "Share of steps without negative prompt", self.skip_negative_early, 0, 1)
-        _number("sigma_min", "Sigma min", self.sigma_min, 0, 1000)
-        _number("sigma_max", "Sigma max", self.sigma_max, 0, 1000)
-        _number("rho", "Rho", self.rho, 0, 100)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoiseOptions:
-    """Where a picture's noise comes from, besides its seed.
-
-    Args:
-        source: the random generator; "CPU" gives the same picture on every machine.
-        variation_seed, variation_strength: mix in the noise of another seed (0: not at all, 1: only that).
-        resize_from_width, resize_from_height: keep the composition of this size, in pixels (0: off).
-        seed_delta: "eta noise seed delta": restart the samplers' own noise at `seed + delta` (0: off).
-    """
-
-    source: NoiseSource = "CPU"
-    variation_seed: int = RANDOM_SEED
-    variation_strength: float = 0.0
-    resize_from_width: int = 0
-    resize_from_height: int = 0
-    seed_delta: int = 0
-
-    def __post_init__(self) -> None:
-        _choice("randn_source", "Noise source", self.source, ("CPU", "NV", "GPU"))
-        _number("subseed", "Variation seed", self.variation_seed, -1, MAX_SEED, whole=True)
-        _number("subseed_strength", "Variation strength", self.variation_strength, 0, 1)
-        _number(
-            "seed_resize_from_w", "Resize seed from width", self.resize_from_width, 0, MAX_SIDE, whole=True
-        )
-        _number(
-            "seed_resize_from_h", "Resize seed from height", self.resize_from_height, 0, MAX_SIDE, whole=True
-        )
-        _number("eta_noise_seed_delta", "ENSD", self.seed_delta, 0, MAX_SEED, whole=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextOptions:
-    """How the prompt is read and encoded.
-
-    Args:
-        clip_skip: which layer of CLIP to take, counted from the end (1: the last).
-        emphasis: what weights do to the vectors.
-        comma_backtrack: how far back, in tokens, a full chunk looks for a comma to break at.
-        wildcards: fill in `__name__` and `{a|b}` for each picture, chosen by its seed.
-        pad_negative: fill the shorter of prompt and negative prompt up to the other's length.
-    """
-
-    clip_skip: int = 1
-    emphasis: Emphasis = "Original"
-    comma_backtrack: int = 20
-    pad_negative: bool = False
-    wildcards: bool = True
-
-    def __post_init__(self) -> None:
-        _number("CLIP_stop_at_last_layers", "Clip skip", self.clip_skip, 1, 24, whole=True)
-        _choice("emphasis", "Emphasis", self.emphasis, ("Original", "No norm", "Ignore", "None"))
-        _number("comma_padding_backtrack", "Comma backtrack", self.comma_backtrack, 0, 74, whole=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextToImage:
-    """Pictures from a prompt.
+class PictureRequest:
+    """What every request for pictures says.
 
     Args:
         seed: the first picture's; each further one has one more. -1 is replaced by a random seed when submitted.
@@ -163,6 +49,7 @@ class TextToImage:
         batch_size: pictures made at the same time; batch_count: how often.
         tiling: make pictures whose edges fit together.
         checkpoint: title, name or hash of the model, or None for the one that is chosen in the settings.
+        vae: name of a VAE, "Automatic" (one beside the checkpoint, else its own) or "None" (its own).
         save: keep the pictures under `outputs/`.
     """
 
@@ -179,28 +66,29 @@ class TextToImage:
     batch_count: int = 1
     tiling: bool = False
     checkpoint: str | None = None
+    vae: str = "Automatic"
     save: bool = True
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
     text: TextOptions = field(default_factory=TextOptions)
 
     def __post_init__(self) -> None:
-        _text("prompt", "The prompt", self.prompt)
-        _text("negative_prompt", "The negative prompt", self.negative_prompt)
-        _number("seed", "Seed", self.seed, -1, MAX_SEED, whole=True)
-        _number("steps", "Steps", self.steps, 1, MAX_STEPS, whole=True)
-        _number("cfg_scale", "CFG scale", self.cfg_scale, 0, 100)
-        _number("width", "Width", self.width, 8, MAX_SIDE, whole=True)
-        _number("height", "Height", self.height, 8, MAX_SIDE, whole=True)
-        _number("batch_size", "Batch size", self.batch_size, 1, 64, whole=True)
-        _number("n_iter", "Batch count", self.batch_count, 1, 1000, whole=True)
+        check_text("prompt", "The prompt", self.prompt)
+        check_text("negative_prompt", "The negative prompt", self.negative_prompt)
+        check_number("seed", "Seed", self.seed, -1, MAX_SEED, whole=True)
+        check_number("steps", "Steps", self.steps, 1, MAX_STEPS, whole=True)
+        check_number("cfg_scale", "CFG scale", self.cfg_scale, 0, 100)
+        check_number("width", "Width", self.width, 8, MAX_SIDE, whole=True)
+        check_number("height", "Height", self.height, 8, MAX_SIDE, whole=True)
+        check_number("batch_size", "Batch size", self.batch_size, 1, 64, whole=True)
+        check_number("n_iter", "Batch count", self.batch_count, 1, 1000, whole=True)
 
     @property
     def pictures(self) -> int:
         """How many pictures are asked for."""
         return self.batch_size * self.batch_count
 
-    def with_seeds(self) -> TextToImage:
+    def with_seeds(self: _R) -> _R:
         """The same request with random seeds drawn, so that it can be repeated."""
         noise = self.noise
         if noise.variation_seed == RANDOM_SEED:
@@ -216,5 +104,150 @@ class TextToImage:
         return self.noise.variation_seed + picture
 
 
-Request = TextToImage
+@dataclass(frozen=True, kw_only=True)
+class HiresFix:
+    """A second pass that makes the picture larger and adds detail.
+
+    Args:
+        scale: how much larger; not heeded where `width` or `height` say the size.
+        width, height: the size to reach; one of them 0: the other's ratio; both: what sticks out is cut off.
+        upscaler: one of the latent modes ("Latent", ...) or a picture upscaler ("Lanczos", a file's name, ...).
+        steps: of the second pass; 0: as many as the first.
+        denoising_strength: how much the second pass may change, 0 to 1.
+        sampler, scheduler, prompt, negative_prompt, checkpoint, cfg_scale: those of the second pass where they differ.
+    """
+
+    scale: float = 2.0
+    width: int = 0
+    height: int = 0
+    upscaler: str = "Latent"
+    steps: int = 0
+    denoising_strength: float = 0.7
+    sampler: str | None = None
+    scheduler: str | None = None
+    prompt: str = ""
+    negative_prompt: str = ""
+    checkpoint: str | None = None
+    cfg_scale: float | None = None
+
+    def __post_init__(self) -> None:
+        check_number("hr_scale", "Upscale by", self.scale, 1, 8)
+        check_number("hr_resize_x", "Resize width to", self.width, 0, MAX_SIDE, whole=True)
+        check_number("hr_resize_y", "Resize height to", self.height, 0, MAX_SIDE, whole=True)
+        check_number("hr_second_pass_steps", "Hires steps", self.steps, 0, MAX_STEPS, whole=True)
+        check_number("denoising_strength", "Denoising strength", self.denoising_strength, 0, 1)
+        check_text("hr_prompt", "The hires prompt", self.prompt)
+        check_text("hr_negative_prompt", "The hires negative prompt", self.negative_prompt)
+        if self.cfg_scale is not None:
+            check_number("hr_cfg", "Hires CFG scale", self.cfg_scale, 0, 100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextToImage(PictureRequest):
+    """Pictures from a prompt.
+
+    Args:
+        hires: a second, larger pass, or None.
+        first_pass: name of a finished picture (see `imaging.inputs`) that stands for the first pass of hires fix.
+    """
+
+    hires: HiresFix | None = None
+    first_pass: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask:
+    """Which part of a picture is made anew.
+
+    Args:
+        image: name of the mask (see `imaging.inputs`): white is made anew. None: the frame of an outpainting is all.
+        blur_x, blur_y: the mask's blur in pixels.
+        invert: black is made anew.
+        content: what is under the mask to begin with.
+        only_masked: make only the masked part, at the full size, and put it back.
+        padding: pixels around it that are seen then.
+        soft: shades of the mask are shades of change, and not rounded.
+    """
+
+    image: str | None = None
+    blur_x: int = 4
+    blur_y: int = 4
+    invert: bool = False
+    content: MaskedContent = "original"
+    only_masked: bool = False
+    padding: int = 32
+    soft: bool = False
+
+    def __post_init__(self) -> None:
+        check_number("mask_blur_x", "Mask blur", self.blur_x, 0, 256, whole=True)
+        check_number("mask_blur_y", "Mask blur", self.blur_y, 0, 256, whole=True)
+        check_number("inpaint_full_res_padding", "Padding", self.padding, 0, 1024, whole=True)
+        check_choice("inpainting_fill", "Masked content", self.content, MASKED_CONTENTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions:
+    """The finer settings of a request that begins with a picture.
+
+    Args:
+        noise_multiplier: the starting noise is so much stronger.
+        extra_noise: more noise on the picture, as a share.
+        exact_steps: do as many steps as are asked for, and not the share that the strength leaves.
+        colour_correction: give the result the picture's colours.
+        background: what is under transparent parts, "#rrggbb".
+        mask_weight: how surely an inpainting model doesn't see what is under the mask, 0 to 1.
+        overlay: put the untouched part of the original picture over the result.
+    """
+
+    noise_multiplier: float = 1.0
+    extra_noise: float = 0.0
+    exact_steps: bool = False
+    colour_correction: bool = False
+    background: str = "#ffffff"
+    mask_weight: float = 1.0
+    overlay: bool = True
+
+    def __post_init__(self) -> None:
+        check_number("initial_noise_multiplier", "Noise multiplier", self.noise_multiplier, 0, 10)
+        check_number("img2img_extra_noise", "Extra noise", self.extra_noise, 0, 10)
+        check_number("inpainting_mask_weight", "Conditional mask weight", self.mask_weight, 0, 1)
+        check_text("img2img_background_color", "Background", self.background)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageToImage(PictureRequest):
+    """Pictures from pictures: a whole one, a masked part (inpainting), or beyond its borders (outpainting).
+
+    Args:
+        init_images: names of the pictures (see `imaging.inputs`): each makes a picture, in turns.
+        denoising_strength: how much may change, 0 to 1.
+        resize_mode: index into `RESIZE_MODES`.
+        image_cfg_scale: how strongly an editing model follows the picture; None: 1.5.
+        mask: the part that is made anew; None: all of it.
+        frame: pixels that are added around the picture, which is then inpainted; None: none.
+    """
+
+    init_images: tuple[str, ...] = ()
+    denoising_strength: float = 0.75
+    resize_mode: int = 0
+    image_cfg_scale: float | None = None
+    mask: Mask | None = None
+    frame: OutpaintFrame | None = None
+    picture: PictureOptions = field(default_factory=PictureOptions)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= len(self.init_images) <= MAX_INIT_IMAGES:
+            raise InvalidField("init_images", f"Give 1 to {MAX_INIT_IMAGES} pictures to begin with.")
+        check_number("denoising_strength", "Denoising strength", self.denoising_strength, 0, 1)
+        check_number("resize_mode", "Resize mode", self.resize_mode, 0, len(RESIZE_MODES) - 1, whole=True)
+        if self.image_cfg_scale is not None:
+            check_number("image_cfg_scale", "Image CFG scale", self.image_cfg_scale, 0, 100)
+
+    def init_image_of(self, picture: int) -> str:
+        """The name of the picture that picture `picture` (from 0) begins with."""
+        return self.init_images[picture % len(self.init_images)]
+
+
+Request = Union[TextToImage, ImageToImage]
 """Anything that the queue takes."""

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from modules.faults import InvalidField
-from modules.generation.requests import Request, TextToImage
+from modules.generation.requests import ImageToImage, Request, TextToImage
 
-KINDS: dict[str, type[Request]] = {"txt2img": TextToImage}
+KINDS: dict[str, type[Request]] = {"txt2img": TextToImage, "img2img": ImageToImage}
 
 
 def kind_of(request: Request) -> str:

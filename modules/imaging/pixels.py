@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,15 @@ def to_image(decoded: Tensor) -> Image:
 
     values = ((decoded.float() + 1) / 2).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
     return Image.fromarray((255.0 * values).astype(np.uint8))
+
+
+def to_pixels(images: Sequence[Image]) -> Tensor:
+    """RGB pictures of one size as a tensor `[B, 3, H, W]` in -1..1."""
+    import numpy as np
+    import torch
+
+    values = np.stack([np.asarray(image.convert("RGB"), np.float32) for image in images])
+    return torch.from_numpy(values / np.float32(255)).permute(0, 3, 1, 2) * 2 - 1
 
 
 def preview_image(colours: Tensor) -> Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from modules.models.autoencoder import AutoencoderConfig
-from modules.models.families import Family, Shapes
+from modules.models.families import Family, Shapes, TextRules
 from modules.models.text_encoder import TextEncoderConfig
 from modules.models.unet import UNetConfig
 
@@ -65,11 +65,27 @@ def unet_config(shapes: Shapes, family: Family) -> UNetConfig:
         head_channels=family.head_channels,
         linear_projections=bool(projections) and projections[0] == 2,
         vector_width=shapes["label_emb.0.0.weight"][1] if "label_emb.0.0.weight" in shapes else None,
+        classes=shapes["label_emb.weight"][0] if "label_emb.weight" in shapes else None,
+        text_twice=_text_twice(shapes, blocks, contexts[0]),
     )
 
 
-def autoencoder_config(shapes: Shapes, family: Family) -> AutoencoderConfig:
+def _text_twice(shapes: Shapes, blocks: int, context_width: int) -> tuple[bool, ...]:
+    """Per level: whether the first attention's keys are of the text. Where that can't be told, they are not."""
+    levels = [False]
+    for i in range(1, blocks):
+        if f"input_blocks.{i}.0.op.weight" in shapes:
+            levels.append(False)
+        keys = shapes.get(f"input_blocks.{i}.1.transformer_blocks.0.attn1.to_k.weight")
+        if keys is not None and keys[1] != keys[0] and keys[1] == context_width:
+            levels[-1] = True
+    return tuple(levels) if any(levels) else ()
+
+
+def autoencoder_config(shapes: Shapes, scale: float) -> AutoencoderConfig:
     """The VAE's shape from its tensors' names (without prefix) and shapes.
+
+    Args: scale: the factor between its latents and the U-Net's.
 
     Raises: KeyError: tensors are missing.
     """
@@ -81,21 +97,26 @@ def autoencoder_config(shapes: Shapes, family: Family) -> AutoencoderConfig:
         multipliers=tuple(width // channels for width in widths),
         residual_blocks=_count(shapes, r"encoder\.down\.0\.block\.(\d+)\."),
         latent_channels=shapes["post_quant_conv.weight"][0],
-        scale=family.latent_scale,
+        scale=scale,
     )
 
 
-def text_encoder_config(shapes: Shapes, family: Family) -> TextEncoderConfig:
-    """The CLIP text encoder's shape from its tensors' names (without prefix) and shapes.
+TEXT_HEAD_WIDTH = 64
+
+
+def text_encoder_config(shapes: Shapes, rules: TextRules) -> TextEncoderConfig:
+    """The CLIP text encoder's shape from its tensors' names (as in `TextEncoder`) and shapes.
 
     Raises: KeyError: tensors are missing.
     """
-    vocabulary, width = shapes["embeddings.token_embedding.weight"]
+    vocabulary, width = shapes["model.embeddings.token_embedding.weight"]
     return TextEncoderConfig(
         width=width,
-        layers=_count(shapes, r"encoder\.layers\.(\d+)\."),
-        heads=max(1, width // family.text_head_width),
-        intermediate=shapes["encoder.layers.0.mlp.fc1.weight"][0],
+        layers=_count(shapes, r"model\.encoder\.layers\.(\d+)\."),
+        heads=max(1, width // TEXT_HEAD_WIDTH),
+        intermediate=shapes["model.encoder.layers.0.mlp.fc1.weight"][0],
+        activation="quick_gelu" if rules.openai else "gelu",
         vocabulary=vocabulary,
-        positions=shapes["embeddings.position_embedding.weight"][0],
+        positions=shapes["model.embeddings.position_embedding.weight"][0],
+        projection=shapes["text_projection.weight"][0] if rules.pooled else None,
     )

@@ -1,9 +1,13 @@
-"""Loads a checkpoint: a file's tensors into the networks that their shapes describe."""
+"""Loads a checkpoint: a file's tensors into the networks that their shapes describe.
+
+One tensor at a time is read, converted and put into its place, so that hardly more memory is needed than the networks
+take in the end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,96 +17,208 @@ from modules.faults import BadFile
 from modules.models import noise_schedule
 from modules.models.autoencoder import Autoencoder
 from modules.models.catalogue import Checkpoint
-from modules.models.checkpoint_file import read_tensors
+from modules.models.checkpoint_file import TensorFile, open_tensors, open_vae
 from modules.models.detection import autoencoder_config, text_encoder_config, unet_config
-from modules.models.families import UNET, VAE, Family, family_of
-from modules.models.latent_diffusion import LatentDiffusion
+from modules.models.families import (
+    DEPTH,
+    IMAGE_ENCODER,
+    NOISE_AUGMENTOR,
+    UNET,
+    VAE,
+    Family,
+    Prediction,
+    TextRules,
+    family_of,
+)
+from modules.models.latent_diffusion import LatentDiffusion, TextTower
+from modules.models.model_config import ModelConfig, config_of
+from modules.models.probe import probe_prediction
 from modules.models.text_encoder import TextEncoder
+from modules.models.text_layouts import Origin, Origins, find_text
+from modules.models.tokenizer import EOS
 from modules.models.unet import UNet
+from modules.models.vae_catalogue import VaeFile
 
-Tensors = Mapping[str, Tensor]
+if TYPE_CHECKING:
+    from modules.models.depth_estimator import DepthEstimator
+    from modules.models.image_encoder import ImageEncoder
+    from modules.models.noise_augmentation import NoiseAugmentation
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def load(checkpoint: Checkpoint, compute: Compute) -> LatentDiffusion:
+def load(checkpoint: Checkpoint, compute: Compute, vae: VaeFile | None = None) -> LatentDiffusion:
     """Load a checkpoint onto the device.
+
+    Args: vae: a file to take the VAE from, in the place of the checkpoint's own.
 
     Raises: BadFile: the file is damaged, no Stable Diffusion checkpoint, or of a family that isn't supported.
     """
-    path = checkpoint.path
-    tensors = read_tensors(path)
-    family = family_of({name: tuple(tensor.shape) for name, tensor in tensors.items()})
-    if family is None:
-        raise BadFile(path, "it is no Stable Diffusion checkpoint that Easel knows.")
-    if not family.supported:
-        raise BadFile(path, f"it is a {family.name} model, which Easel can't run yet.")
-    try:
-        return LatentDiffusion(
-            checkpoint=checkpoint,
-            family=family,
-            compute=compute,
-            text_encoder=_text_encoder(tensors, family, path, compute),
-            unet=_unet(tensors, family, path, compute),
-            vae=_vae(tensors, family, path, compute),
-            alphas_cumprod=_alphas(tensors),
-        )
-    except (KeyError, IndexError, ValueError) as error:
-        raise BadFile(path, f"tensors are missing or have the wrong shape ({error}).") from error
+    with open_tensors(checkpoint.path) as file:
+        family = family_of(file.shapes)
+        if family is None:
+            raise BadFile(checkpoint.path, "it is no Stable Diffusion checkpoint that Easel knows.")
+        if not family.supported:
+            raise BadFile(checkpoint.path, f"it is a {family.name} model, which Easel can't run.")
+        try:
+            return _load(file, family, checkpoint, compute, vae)
+        except (KeyError, IndexError, ValueError, AssertionError) as error:
+            reason = f"tensors are missing or have the wrong shape ({error})."
+            raise BadFile(checkpoint.path, reason) from error
 
 
-def _part(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+def _load(
+    file: TensorFile, family: Family, checkpoint: Checkpoint, compute: Compute, vae: VaeFile | None
+) -> LatentDiffusion:
+    config = config_of(checkpoint.path, file.shapes, file.metadata)
+    unet = _unet(file, family, compute)
+    seen = _image_encoder(file, compute) if family.vector == "image" else None
+    return LatentDiffusion(
+        checkpoint=checkpoint,
+        family=family,
+        compute=compute,
+        texts=tuple(_text_tower(file, rules, compute) for rules in family.text),
+        unet=unet,
+        vae=load_vae(vae, family, compute) if vae else _vae(file, VAE, _scale(family, config), compute),
+        alphas_cumprod=_alphas(file, family, config),
+        prediction=_prediction(unet, family, config),
+        vae_file=vae,
+        depth=_depth(file, compute) if family.picture == "depth" else None,
+        image_encoder=seen,
+        noise_augmentation=_noise_augmentation(file, seen.width) if seen is not None else None,
+    )
 
 
-def _shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+def load_vae(vae: VaeFile, family: Family, compute: Compute) -> Autoencoder:
+    """Load a VAE that stands in a file of its own.
+
+    Raises: BadFile.
+    """
+    with open_vae(vae.path) as file:
+        try:
+            return _vae(file, "", family.latent_scale, compute)
+        except (KeyError, IndexError, ValueError) as error:
+            raise BadFile(vae.path, f"it holds no VAE that fits ({error}).") from error
 
 
-def _fill(module: nn.Module, tensors: Tensors, path: Path, device: torch.device, dtype: torch.dtype) -> None:
-    """Give a module on the meta device its weights; tensors that it has no place for are left out."""
-    wanted = module.state_dict()
-    missing = [name for name in wanted if name not in tensors]
+def _part(file: TensorFile, prefix: str) -> Origins:
+    return {name[len(prefix) :]: Origin(name) for name in file.shapes if name.startswith(prefix)}
+
+
+def _shapes(file: TensorFile, origins: Origins) -> dict[str, tuple[int, ...]]:
+    return {name: origin.shape(file.shapes) for name, origin in origins.items()}
+
+
+def _built(make: Callable[[], Network]) -> Network:
+    """A network without weights."""
+    with torch.device("meta"):
+        return make()
+
+
+def _fill(
+    network: Network, file: TensorFile, origins: Origins, device: torch.device, dtype: torch.dtype
+) -> Network:
+    """Give a network on the meta device its weights; tensors that it has no place for are left out."""
+    wanted = network.state_dict()
+    _check_shapes(wanted, file, origins)
+    weights = {name: _weight(file, name, origins[name], wanted[name], device, dtype) for name in wanted}
+    network.load_state_dict(weights, assign=True)
+    network.eval().requires_grad_(False)
+    return network
+
+
+def _check_shapes(wanted: dict[str, Tensor], file: TensorFile, origins: Origins) -> None:
+    missing = [name for name in wanted if name not in origins]
     if missing:
-        raise BadFile(path, f"{len(missing)} tensors are missing, such as {missing[0]}.")
-    wrong = [name for name, place in wanted.items() if place.shape != tensors[name].shape]
-    if wrong:
-        shape = tuple(tensors[wrong[0]].shape)
-        raise BadFile(path, f"{wrong[0]} has the shape {shape}, not {tuple(wanted[wrong[0]].shape)}.")
-    weights = {name: tensors[name].to(device=device, dtype=dtype) for name in wanted}
-    if broken := next((name for name, w in weights.items() if not torch.isfinite(w).all()), None):
-        raise BadFile(path, f"{broken} holds values that are no numbers (NaN). Download it again.")
-    module.load_state_dict(weights, assign=True)
-    module.eval().requires_grad_(False)
+        raise BadFile(file.path, f"{len(missing)} tensors are missing, such as {missing[0]}.")
+    for name, place in wanted.items():
+        shape = origins[name].shape(file.shapes)
+        if _without_ones(shape) != _without_ones(place.shape):
+            raise BadFile(file.path, f"{name} has the shape {shape}, not {tuple(place.shape)}.")
 
 
-def _unet(tensors: Tensors, family: Family, path: Path, compute: Compute) -> UNet:
-    part = _part(tensors, UNET)
-    with torch.device("meta"):
-        unet = UNet(unet_config(_shapes(part), family))
-    _fill(unet, part, path, compute.device, compute.unet)
-    return unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def _without_ones(shape: Iterable[int]) -> list[int]:
+    """Linear layers are 1x1 convolutions in some files, and the other way round."""
+    return [side for side in shape if side != 1]
 
 
-def _vae(tensors: Tensors, family: Family, path: Path, compute: Compute) -> Autoencoder:
-    part = _part(tensors, VAE)
-    with torch.device("meta"):
-        vae = Autoencoder(autoencoder_config(_shapes(part), family))
-    _fill(vae, part, path, compute.device, compute.vae)
-    return vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def _weight(
+    file: TensorFile, name: str, origin: Origin, place: Tensor, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    stored = origin.take(file.tensor(origin.name)).reshape(place.shape)
+    layout = torch.channels_last if stored.ndim == 4 else torch.contiguous_format
+    weight = stored.to(device=device, dtype=dtype).contiguous(memory_format=layout)
+    if not _all_finite(weight):
+        raise BadFile(file.path, f"{name} holds values that are no numbers (NaN). Download it again.")
+    return weight
 
 
-def _text_encoder(tensors: Tensors, family: Family, path: Path, compute: Compute) -> TextEncoder:
-    prefix = next(p for p in family.text_prefixes if any(name.startswith(p) for name in tensors))
-    part = {f"model.{name}": tensor for name, tensor in _part(tensors, prefix).items()}
-    config = text_encoder_config({name[len("model.") :]: s for name, s in _shapes(part).items()}, family)
-    with torch.device("meta"):
-        encoder = TextEncoder(config)
-    _fill(encoder, part, path, compute.device, compute.text)
-    return encoder
+def _all_finite(weight: Tensor) -> bool:
+    # a sum is one quick pass, and can only be infinite or NaN by overflow where all values are finite
+    return bool(weight.sum().isfinite()) or bool(weight.isfinite().all())
 
 
-def _alphas(tensors: Tensors) -> Tensor:
-    """The checkpoint's own noise schedule where it has one, else the usual one."""
-    stored = tensors.get("alphas_cumprod")
-    if stored is not None and stored.shape == (noise_schedule.TIMESTEPS,):
-        return stored.float()
-    return noise_schedule.alphas_cumprod()
+def _unet(file: TensorFile, family: Family, compute: Compute) -> UNet:
+    origins = _part(file, UNET)
+    config = unet_config(_shapes(file, origins), family)
+    return _fill(_built(lambda: UNet(config)), file, origins, compute.device, compute.unet)
+
+
+def _scale(family: Family, config: ModelConfig) -> float:
+    return config.latent_scale or family.latent_scale
+
+
+def _vae(file: TensorFile, prefix: str, scale: float, compute: Compute) -> Autoencoder:
+    origins = _part(file, prefix)
+    config = autoencoder_config(_shapes(file, origins), scale)
+    return _fill(_built(lambda: Autoencoder(config)), file, origins, compute.device, compute.vae)
+
+
+def _text_tower(file: TensorFile, rules: TextRules, compute: Compute) -> TextTower:
+    found = find_text(file.shapes, rules)
+    config = text_encoder_config(_shapes(file, found.origins), rules)
+    encoder = _fill(_built(lambda: TextEncoder(config)), file, found.origins, compute.device, compute.text)
+    # SD2's encoder is stored by `diffusers` without the last layer, which is never used
+    shortened = rules.layer == 2 and rules.final_norm and not found.openclip
+    return TextTower(
+        encoder=encoder,
+        layer=1 if shortened else rules.layer,
+        final_norm=rules.final_norm,
+        pad=EOS if rules.openai else 0,
+        pooled=rules.pooled,
+    )
+
+
+def _alphas(file: TensorFile, family: Family, config: ModelConfig) -> Tensor:
+    """The checkpoint's own noise schedule where it has one, else its family's."""
+    if file.shapes.get("alphas_cumprod") == (noise_schedule.TIMESTEPS,):
+        alphas = file.tensor("alphas_cumprod").float()
+    else:
+        alphas = noise_schedule.alphas_cumprod(*(config.betas or family.betas))
+    return noise_schedule.zero_terminal_snr(alphas) if config.zero_terminal_snr else alphas
+
+
+def _prediction(unet: UNet, family: Family, config: ModelConfig) -> Prediction:
+    return config.prediction or family.prediction or probe_prediction(unet)
+
+
+def _depth(file: TensorFile, compute: Compute) -> DepthEstimator:
+    from modules.models.depth_estimator import load_depth_estimator
+
+    return load_depth_estimator(_tensors(file, DEPTH), compute.device, torch.float32)
+
+
+def _image_encoder(file: TensorFile, compute: Compute) -> ImageEncoder:
+    from modules.models.image_encoder import load_image_encoder
+
+    return load_image_encoder(_tensors(file, IMAGE_ENCODER), compute.device, compute.text)
+
+
+def _noise_augmentation(file: TensorFile, width: int) -> NoiseAugmentation:
+    from modules.models.noise_augmentation import load_noise_augmentation
+
+    return load_noise_augmentation(_tensors(file, NOISE_AUGMENTOR), width)
+
+
+def _tensors(file: TensorFile, prefix: str) -> dict[str, Tensor]:
+    return {name: file.tensor(origin.name) for name, origin in _part(file, prefix).items()}

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from modules.models.unet_layers import (
+    BlockContext,
     Downsample,
-    KeysValues,
     ResBlock,
     SpatialTransformer,
     Upsample,
@@ -25,6 +25,8 @@ from modules.models.unet_layers import (
 )
 
 Depths = tuple[tuple[int, ...], ...]
+ProjectedContext = Mapping[str, list[BlockContext]]
+"""A text's keys and values for every transformer block, by its transformer's name; see `UNet.project_context`."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class UNetConfig:
         heads: number of attention heads, or None where `head_channels` gives the width of one.
         linear_projections: linear layers around the transformers (SD2, SDXL), not 1x1 convolutions (SD1).
         vector_width: width of the extra conditioning vector (SDXL: pooled text and sizes), or None.
+        classes: number of noise levels that can be told by their number (the x4 upscaler), or None.
+        text_twice: per level: the transformers have an attention on the text in the place of the self-attention.
     """
 
     in_channels: int = 4
@@ -54,6 +58,8 @@ class UNetConfig:
     head_channels: int | None = None
     linear_projections: bool = False
     vector_width: int | None = None
+    classes: int | None = None
+    text_twice: tuple[bool, ...] = ()
 
     def heads_for(self, width: int) -> int:
         """The number of attention heads at a level of this width."""
@@ -73,17 +79,23 @@ class UNet(nn.Module):
         self.time_embed = nn.Sequential(
             nn.Linear(config.channels, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
+        self.label_emb: nn.Module | None = None
         if config.vector_width is not None:
             self.label_emb = nn.Sequential(
                 nn.Sequential(
                     nn.Linear(config.vector_width, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
                 )
             )
+        elif config.classes is not None:
+            self.label_emb = nn.Embedding(config.classes, embedding)
+        twice = config.text_twice or (False,) * len(config.multipliers)
 
-        def transformer(width: int, depth: int) -> list[nn.Module]:
-            heads = config.heads_for(width)
+        def transformer(width: int, depth: int, level: int | None = None) -> list[nn.Module]:
+            if not depth:
+                return []
+            heads, reads_twice = config.heads_for(width), level is not None and twice[level]
             linear = config.linear_projections
-            return [SpatialTransformer(width, config.context_width, heads, depth, linear)] if depth else []
+            return [SpatialTransformer(width, config.context_width, heads, depth, linear, reads_twice)]
 
         width = config.channels
         inputs = [nn.ModuleList([nn.Conv2d(config.in_channels, width, 3, padding=1)])]
@@ -92,7 +104,7 @@ class UNet(nn.Module):
             for depth in config.input_depths[level]:
                 target = config.channels * multiplier
                 inputs.append(
-                    nn.ModuleList([ResBlock(width, target, embedding), *transformer(target, depth)])
+                    nn.ModuleList([ResBlock(width, target, embedding), *transformer(target, depth, level)])
                 )
                 width = target
                 skips.append(width)
@@ -114,7 +126,10 @@ class UNet(nn.Module):
             depths = config.output_depths[level]
             for i, depth in enumerate(depths):
                 target = config.channels * config.multipliers[level]
-                layers = [ResBlock(width + skips.pop(), target, embedding), *transformer(target, depth)]
+                layers = [
+                    ResBlock(width + skips.pop(), target, embedding),
+                    *transformer(target, depth, level),
+                ]
                 width = target
                 if level > 0 and i == len(depths) - 1:
                     layers.append(Upsample(width))
@@ -130,14 +145,14 @@ class UNet(nn.Module):
             if isinstance(module, SpatialTransformer):
                 yield name, module
 
-    def project_context(self, context: Tensor) -> dict[str, list[KeysValues]]:
+    def project_context(self, context: Tensor) -> ProjectedContext:
         """The text's keys and values for every cross-attention, by the transformer's name.
 
         They hold for all steps in which the text `[B, tokens, context_width]` is the same: computed once, they
         can be given to `forward` in the place of the text.
         """
         return {
-            name: [block.attn2.project(context) for block in module.blocks()]
+            name: [block.project(context) for block in module.blocks()]
             for name, module in self.spatial_transformers()
         }
 
@@ -145,7 +160,7 @@ class UNet(nn.Module):
         self,
         x: Tensor,
         timesteps: Tensor,
-        context: Tensor | Mapping[str, list[KeysValues]],
+        context: Tensor | ProjectedContext,
         vector: Tensor | None = None,
     ) -> Tensor:
         """Predict the noise (or the velocity) in `x`.
@@ -154,13 +169,19 @@ class UNet(nn.Module):
             x: latents `[B, in_channels, h, w]`.
             timesteps: `[B]`, 0 to 999, fractions allowed.
             context: text conditioning `[B, tokens, context_width]`, or what `project_context` made of it.
-            vector: `[B, vector_width]` where the model has such a conditioning (SDXL).
+            vector: `[B, vector_width]` where the model has such a conditioning (SDXL), or the number of a noise level
+                `[B]` (the x4 upscaler).
 
         Returns: `[B, out_channels, h, w]`.
         """
         embedding = self.time_embed(timestep_embedding(timesteps, self.config.channels).to(x.dtype))
-        if vector is not None:
-            embedding = embedding + self.label_emb(vector.to(x.dtype))
+        if self.label_emb is not None:
+            if vector is None:
+                raise ValueError("this U-Net needs a conditioning vector")
+            known = vector if self.config.classes is not None else vector.to(x.dtype)
+            embedding = embedding + self.label_emb(known)
+        if isinstance(context, Tensor):
+            context = self.project_context(context)
 
         h = x
         skips = []
@@ -181,7 +202,7 @@ def _run(
     name: str,
     h: Tensor,
     embedding: Tensor,
-    context: Tensor | Mapping[str, list[KeysValues]],
+    context: ProjectedContext,
 ) -> Tensor:
     """Pass `h` through the layers of one block, giving each kind what it needs."""
     assert isinstance(layers, nn.ModuleList)
@@ -189,10 +210,7 @@ def _run(
         if isinstance(layer, ResBlock):
             h = layer(h, embedding)
         elif isinstance(layer, SpatialTransformer):
-            if isinstance(context, Tensor):
-                h = layer(h, [context] * len(layer.transformer_blocks))
-            else:
-                h = layer(h, context[f"{name}.{i}"])
+            h = layer(h, context[f"{name}.{i}"])
         else:
             h = layer(h)
     return h

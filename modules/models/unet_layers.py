@@ -7,6 +7,7 @@ Dhariwal & Nichol, "Diffusion Models Beat GANs on Image Synthesis" (2021).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -59,6 +60,10 @@ class ResBlock(nn.Module):
         return self.skip_connection(x) + self.out_layers(h)
 
 
+ContextAdapter = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From a context `[B, M, context width]`, what keys and what values are made of, of the same shape."""
+
+
 class Attention(nn.Module):
     """Multi-head attention, `[B, N, width]` over a context `[B, M, context width]` (or over itself)."""
 
@@ -70,13 +75,18 @@ class Attention(nn.Module):
         self.to_k = nn.Linear(context_width, width, bias=False)
         self.to_v = nn.Linear(context_width, width, bias=False)
         self.to_out = nn.Sequential(nn.Linear(width, width), nn.Dropout(0.0))
+        self.context_adapter: ContextAdapter | None = None
+        """Changes the context before keys and values are made of it (hypernetworks); not one of the weights."""
 
     def _split_heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def project(self, context: Tensor) -> KeysValues:
         """Keys and values of a context `[B, M, context width]`."""
-        return KeysValues(self._split_heads(self.to_k(context)), self._split_heads(self.to_v(context)))
+        for_keys = for_values = context
+        if self.context_adapter is not None:
+            for_keys, for_values = self.context_adapter(context)
+        return KeysValues(self._split_heads(self.to_k(for_keys)), self._split_heads(self.to_v(for_values)))
 
     def forward(self, x: Tensor, context: Tensor | KeysValues | None = None) -> Tensor:
         keys, values = (
@@ -109,21 +119,34 @@ class FeedForward(nn.Module):
         return self.net(x)
 
 
-class TransformerBlock(nn.Module):
-    """Self-attention, cross-attention on the text, feed-forward; each with layer norm and a residual."""
+BlockContext = tuple[KeysValues, ...]
+"""The keys and values of a text for one transformer block: of `attn2`, then of `attn1` where that reads it too."""
 
-    def __init__(self, width: int, context_width: int, heads: int) -> None:
+
+class TransformerBlock(nn.Module):
+    """Self-attention, cross-attention on the text, feed-forward; each with layer norm and a residual.
+
+    Args: reads_text_twice: the first attention is one on the text too (the x4 upscaler).
+    """
+
+    def __init__(self, width: int, context_width: int, heads: int, reads_text_twice: bool = False) -> None:
         super().__init__()
-        self.attn1 = Attention(width, None, heads)
+        self.reads_text_twice = reads_text_twice
+        self.attn1 = Attention(width, context_width if reads_text_twice else None, heads)
         self.ff = FeedForward(width)
         self.attn2 = Attention(width, context_width, heads)
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
         self.norm3 = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor, context: Tensor | KeysValues) -> Tensor:
-        x = x + self.attn1(self.norm1(x))
-        x = x + self.attn2(self.norm2(x), context)
+    def project(self, context: Tensor) -> BlockContext:
+        """What the block needs of a text `[B, tokens, context width]`: the same for all steps."""
+        attentions = (self.attn2, self.attn1) if self.reads_text_twice else (self.attn2,)
+        return tuple(attention.project(context) for attention in attentions)
+
+    def forward(self, x: Tensor, context: BlockContext) -> Tensor:
+        x = x + self.attn1(self.norm1(x), context[1] if self.reads_text_twice else None)
+        x = x + self.attn2(self.norm2(x), context[0])
         return x + self.ff(self.norm3(x))
 
 
@@ -132,9 +155,18 @@ class SpatialTransformer(nn.Module):
 
     Args:
         linear: project in and out with linear layers (SD2, SDXL) and not with 1x1 convolutions (SD1).
+        reads_text_twice: see `TransformerBlock`.
     """
 
-    def __init__(self, channels: int, context_width: int, heads: int, depth: int, linear: bool) -> None:
+    def __init__(
+        self,
+        channels: int,
+        context_width: int,
+        heads: int,
+        depth: int,
+        linear: bool,
+        reads_text_twice: bool = False,
+    ) -> None:
         super().__init__()
         self.linear = linear
         self.norm = nn.GroupNorm(32, channels, eps=1e-6)
@@ -142,7 +174,7 @@ class SpatialTransformer(nn.Module):
             nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
         )
         self.transformer_blocks = nn.ModuleList(
-            TransformerBlock(channels, context_width, heads) for _ in range(depth)
+            TransformerBlock(channels, context_width, heads, reads_text_twice) for _ in range(depth)
         )
         self.proj_out: nn.Module = (
             nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
@@ -152,7 +184,7 @@ class SpatialTransformer(nn.Module):
         """The transformer blocks, in order."""
         return [block for block in self.transformer_blocks if isinstance(block, TransformerBlock)]
 
-    def forward(self, x: Tensor, contexts: list[Tensor] | list[KeysValues]) -> Tensor:
+    def forward(self, x: Tensor, contexts: list[BlockContext]) -> Tensor:
         """Args: contexts: one for each transformer block."""
         _, _, height, width = x.shape
         h = self.norm(x)

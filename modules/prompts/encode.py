@@ -10,7 +10,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from modules.models.text_encoder import InjectedVectors, TextEncoder
+from modules.models.conditioning import Conditioning
+from modules.models.latent_diffusion import TextTower
+from modules.models.text_encoder import InjectedVectors
 from modules.models.tokenizer import tokenize
 from modules.prompts.chunks import Chunk, EmbeddingRef, TokenVocabulary, chunk_prompt
 from modules.prompts.emphasis import Span, parse_emphasis
@@ -23,6 +25,7 @@ class EncodingSettings:
     """How texts are read and encoded; see `generation.requests.TextOptions`."""
 
     clip_skip: int = 1
+    sdxl_clip_skip: bool = False
     emphasis: str = "Original"
     comma_backtrack: int = 20
 
@@ -33,33 +36,35 @@ class EmbeddingSource(Protocol):
     def find(self, ids: Sequence[int], position: int) -> tuple[EmbeddingRef, int] | None:
         """The embedding named at a position of the token ids, and how many tokens its name has."""
 
-    def vectors(self, name: str) -> Tensor:
-        """The vectors of an embedding, `[n, width]`."""
+    def vectors(self, name: str, encoder: int) -> Tensor:
+        """The vectors of an embedding for one of the model's text encoders, `[n, width]`."""
 
 
 class PromptEncoder:
     """Encodes the texts of a schedule for one model, and remembers the latest results.
 
     Args:
-        vocabulary: the special tokens of the model's text encoder.
+        towers: the model's text encoders; their vectors are joined along the width.
         embeddings: words with vectors of their own, or None.
     """
 
     def __init__(
         self,
-        encoder: TextEncoder,
-        vocabulary: TokenVocabulary,
+        towers: Sequence[TextTower],
         device: torch.device,
         embeddings: EmbeddingSource | None = None,
     ) -> None:
-        self._encoder = encoder
-        self._vocabulary = vocabulary
+        self._towers = tuple(towers)
         self._device = device
         self._embeddings = embeddings
-        self._cache: OrderedDict[tuple[tuple[str, ...], EncodingSettings], list[Tensor]] = OrderedDict()
+        self._cache: OrderedDict[tuple[tuple[str, ...], EncodingSettings], list[Conditioning]] = OrderedDict()
+
+    def forget(self) -> None:
+        """Forget what was encoded: the text encoders' weights have changed."""
+        self._cache.clear()
 
     @torch.inference_mode()
-    def encode(self, texts: tuple[str, ...], settings: EncodingSettings) -> list[Tensor]:
+    def encode(self, texts: tuple[str, ...], settings: EncodingSettings) -> list[Conditioning]:
         """The conditioning of each text of one schedule: `[1, chunks * 77, width]`, all of the same length.
 
         They are encoded together, because the "Original" emphasis restores the mean over all of them.
@@ -74,48 +79,73 @@ class PromptEncoder:
             self._cache.popitem(last=False)
         return result
 
-    def _encode(self, texts: tuple[str, ...], settings: EncodingSettings) -> list[Tensor]:
+    def _encode(self, texts: tuple[str, ...], settings: EncodingSettings) -> list[Conditioning]:
         different = list(dict.fromkeys(texts))
         rows = torch.tensor([different.index(text) for text in texts])
-        chunked = [self._chunks(text, settings) for text in different]
-        empty = self._chunks("", settings)[0]
+        encoded = [
+            self._encode_with(number, different, rows, settings) for number in range(len(self._towers))
+        ]
+        tokens = torch.cat([hidden for hidden, _ in encoded], dim=-1)
+        pooled = next((vector for _, vector in encoded if vector is not None), None)
+        return [
+            Conditioning(tokens[row : row + 1], None if pooled is None else pooled[row : row + 1])
+            for row in rows.tolist()
+        ]
+
+    def _encode_with(
+        self, number: int, texts: list[str], rows: Tensor, settings: EncodingSettings
+    ) -> tuple[Tensor, Tensor | None]:
+        """All different texts through one text encoder: `[texts, chunks * 77, width]`, and the pooled vectors."""
+        vocabulary = TokenVocabulary(pad=self._towers[number].pad)
+        chunked = [self._chunks(text, vocabulary, settings) for text in texts]
+        empty = self._chunks("", vocabulary, settings)[0]
         columns = []
         for i in range(max(len(chunks) for chunks in chunked)):
             column = [chunks[i] if i < len(chunks) else empty for chunks in chunked]
-            columns.append(self._encode_column(column, rows, settings))
-        joined = torch.cat(columns, dim=1)
-        return [joined[row : row + 1] for row in rows.tolist()]
+            columns.append(self._encode_column(number, column, rows, settings))
+        # the pooled vector is that of the first chunk
+        return torch.cat([hidden for hidden, _ in columns], dim=1), columns[0][1]
 
-    def _chunks(self, text: str, settings: EncodingSettings) -> list[Chunk]:
+    def _chunks(self, text: str, vocabulary: TokenVocabulary, settings: EncodingSettings) -> list[Chunk]:
         spans = [Span(text, 1.0)] if settings.emphasis == "None" else parse_emphasis(text)
         return chunk_prompt(
             spans,
             tokenize,
-            vocabulary=self._vocabulary,
+            vocabulary=vocabulary,
             find_embedding=self._embeddings.find if self._embeddings else None,
             comma_backtrack=settings.comma_backtrack,
         )
 
-    def _injected(self, chunks: list[Chunk]) -> list[InjectedVectors]:
+    def _injected(self, number: int, chunks: list[Chunk]) -> list[InjectedVectors]:
         if self._embeddings is None:
             return []
         return [
-            InjectedVectors(row, position, self._embeddings.vectors(ref.name)[: ref.vectors])
+            InjectedVectors(row, position, self._embeddings.vectors(ref.name, number)[: ref.vectors])
             for row, chunk in enumerate(chunks)
             for position, ref in chunk.vectors
         ]
 
-    def _encode_column(self, chunks: list[Chunk], rows: Tensor, settings: EncodingSettings) -> Tensor:
-        """The chunks with one number of all different texts, `[texts, 77, width]`, in float32.
+    def _encode_column(
+        self, number: int, chunks: list[Chunk], rows: Tensor, settings: EncodingSettings
+    ) -> tuple[Tensor, Tensor | None]:
+        """The chunks with one number of all different texts: `[texts, 77, width]` and the pooled vectors, float32.
 
         Args: rows: which text stands at each place of the schedule; repeated ones count in the mean as often.
         """
+        tower = self._towers[number]
+        layer = settings.clip_skip if tower.layer is None else tower.layer
+        if settings.sdxl_clip_skip and not tower.pooled and not tower.final_norm:  # SDXL's first encoder
+            layer = settings.clip_skip
         ids = torch.tensor([chunk.ids for chunk in chunks], device=self._device)
-        hidden = self._encoder(ids, self._injected(chunks), layer=settings.clip_skip).hidden.float()
+        encoding = tower.encoder(
+            ids, self._injected(number, chunks), layer=layer, final_norm=tower.final_norm
+        )
+        hidden = encoding.hidden.float()
+        pooled = encoding.pooled.float() if tower.pooled and encoding.pooled is not None else None
         weights = torch.tensor([chunk.weights for chunk in chunks], device=self._device)
         if settings.emphasis in ("None", "Ignore") or bool((weights == 1).all()):
-            return hidden
+            return hidden, pooled
         weighted = hidden * weights[..., None]
         if settings.emphasis == "No norm":
-            return weighted
-        return weighted * (hidden[rows].mean() / weighted[rows].mean())
+            return weighted, pooled
+        return weighted * (hidden[rows].mean() / weighted[rows].mean()), pooled

@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, model_validator
 
 from modules.faults import InvalidField
-from modules.generation.requests import MAX_STEPS
+from modules.generation.options import MAX_STEPS
 from modules.prompts.chunks import EmbeddingIndex, EmbeddingRef, TokenVocabulary
 from modules.prompts.explain import END_OF_WORD, KnownNames, explain
 from modules.rest.bodies import CheckedRoute, Whole

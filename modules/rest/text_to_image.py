@@ -14,7 +14,8 @@ from fastapi import APIRouter, Request
 
 from modules.faults import NotSupported
 from modules.generation.from_settings import noise_options, sampling_options, text_options
-from modules.generation.requests import NoiseOptions, SamplingOptions, TextToImage
+from modules.generation.options import NoiseOptions, SamplingOptions
+from modules.generation.requests import TextToImage
 from modules.generation.results import GeneratedImage
 from modules.imaging.infotext import parse as parse_infotext
 from modules.jobs.queue import Job, Status

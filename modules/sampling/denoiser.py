@@ -7,38 +7,36 @@ Liu et al., "Compositional Visual Generation" (2022) for several weighted condit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from modules.models.conditioning import Conditioning
+from modules.models.families import Prediction
 from modules.models.unet import UNet
-from modules.models.unet_layers import KeysValues
+from modules.sampling.predictor import Predictor
 from modules.sampling.schedules import ModelSigmas
-
-Prediction = Literal["epsilon", "v"]
-Context = Tensor | Mapping[str, list[KeysValues]]
 
 
 @dataclass(frozen=True)
 class TextTimeline:
     """Text conditioning over the model calls of a pass: each entry holds until its call, counted from 0.
 
-    Args: entries: `(last call, [1 or B, tokens, width])`; past the last one, the first holds again.
+    Args: entries: `(last call, conditioning)`; past the last one, the first holds again.
     """
 
-    entries: tuple[tuple[int, Tensor], ...]
+    entries: tuple[tuple[int, Conditioning], ...]
 
-    def at(self, call: int) -> Tensor:
+    def at(self, call: int) -> Conditioning:
         """The conditioning of this call."""
         return next((text for last, text in self.entries if call <= last), self.entries[0][1])
 
     @property
     def tokens(self) -> int:
         """The length of the conditioning: 77 for each chunk."""
-        return self.entries[0][1].shape[1]
+        return self.entries[0][1].tokens.shape[1]
 
     def stretched(self, tokens: int) -> TextTimeline:
         """The same with so many tokens: the last vector is repeated."""
@@ -57,7 +55,10 @@ class TextTimeline:
         if missing == 0:
             return self
         return TextTimeline(
-            tuple((last, torch.cat([text, more(text, missing)], dim=1)) for last, text in self.entries)
+            tuple(
+                (last, text.with_tokens(torch.cat([text.tokens, more(text.tokens, missing)], dim=1)))
+                for last, text in self.entries
+            )
         )
 
 
@@ -71,6 +72,7 @@ class Guidance:
         skip_negative_below: leave the negative prompt out in every odd call below this sigma (0: never).
         skip_negative_always: in every call below it, and not only in odd ones.
         skip_negative_until: leave the negative prompt out in the calls up to this one (-1: never).
+        picture_scale: how strongly an editing model follows the picture; None: the model reads no picture.
     """
 
     positive: tuple[tuple[float, TextTimeline], ...]
@@ -79,6 +81,7 @@ class Guidance:
     skip_negative_below: float = 0.0
     skip_negative_always: bool = False
     skip_negative_until: int = -1
+    picture_scale: float | None = None
 
     def without_negative(self, call: int, sigma: Tensor) -> bool:
         """Whether this call leaves the negative prompt out."""
@@ -88,10 +91,28 @@ class Guidance:
         return below and bool(sigma[0] < self.skip_negative_below)
 
 
+@dataclass(frozen=True)
+class LatentMask:
+    """What of a picture is kept while the rest is made anew (inpainting).
+
+    Args:
+        original: the picture's latents `[1 or B, 4, h, w]`.
+        change: 1 where it is made anew, 0 where it is kept, shades between: `[h, w]` or `[1 or B, 1, h, w]`.
+    """
+
+    original: Tensor
+    change: Tensor
+
+    def blend(self, latents: Tensor) -> Tensor:
+        """The original where it is kept."""
+        return latents * self.change + self.original * (1 - self.change)
+
+
 class GuidedDenoiser:
     """The U-Net with guidance. One object serves one pass: it counts its calls.
 
     Args:
+        mask: keeps a part of a picture: after every call.
         before_call: called before every model call; may raise to end the sampling.
     """
 
@@ -102,14 +123,15 @@ class GuidedDenoiser:
         guidance: Guidance,
         prediction: Prediction = "epsilon",
         before_call: Callable[[], None] | None = None,
+        mask: LatentMask | None = None,
     ) -> None:
         self.sigmas = sigmas
         self.guidance = guidance
+        self.mask = mask
         self.calls = 0
-        self._unet = unet
-        self._prediction = prediction
+        self._predictor = Predictor(unet, prediction)
         self._before_call = before_call
-        self._contexts = _ContextCache(unet)
+        self._blends = mask is not None
         self._scale_factor = 1.0
         self._keeps_unguided = False
         self.unguided: Tensor | None = None
@@ -121,25 +143,55 @@ class GuidedDenoiser:
         self._scale_factor = scale_factor
 
     def over(self, sigmas: ModelSigmas) -> GuidedDenoiser:
-        """A denoiser of the same kind over other noise levels."""
-        return GuidedDenoiser(self._unet, sigmas, self.guidance, self._prediction, self._before_call)
+        """The same over other noise levels."""
+        self.sigmas = sigmas
+        return self
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Args: x: `[B, 4, h, w]`; sigma: `[B]`, all equal. Returns the denoised `[B, 4, h, w]`."""
         if self._before_call is not None:
             self._before_call()
-        guidance, call = self.guidance, self.calls
+        call = self.calls
         self.calls += 1
+        denoised = self.sigmas.finish(self._guided(x, sigma, call), x, sigma)
+        return self.mask.blend(denoised) if self.mask is not None and self._blends else denoised
+
+    def of_variance_preserving(self, x: Tensor, alpha: Tensor | float, sigma: Tensor) -> Tensor:
+        """The denoised latents of `alpha * clean + alpha * sigma * noise`; here a mask keeps a part of the input.
+
+        Args: sigma: `[B]`.
+        """
+        scaled = x / alpha
+        if self.mask is None:
+            return self(scaled, sigma)
+        self._blends = False
+        seen = self.mask.blend(x) / alpha
+        return scaled - seen + self(seen, sigma)
+
+    def _guided(self, x: Tensor, sigma: Tensor, call: int) -> Tensor:
+        guidance = self.guidance
         texts = [timeline.at(call) for _, timeline in guidance.positive]
         weights = [weight for weight, _ in guidance.positive]
         scale = guidance.cfg_scale * self._scale_factor
+        negative = guidance.negative.at(call)
+        self.unguided = None
+        if guidance.picture_scale not in (None, 1.0) and len(texts) == 1:
+            return self._guided_by_picture(x, sigma, texts[0], negative, scale)
         needless = scale == 1 and len(texts) == 1 and weights[0] == 1 and not self._keeps_unguided
         if needless or guidance.without_negative(call, sigma):
-            self.unguided = None
             return self._compose(self._predict(x, sigma, texts), None, weights, 1.0)
-        predictions = self._predict(x, sigma, [*texts, guidance.negative.at(call)])
+        predictions = self._predict(x, sigma, [*texts, negative])
         self.unguided = predictions[-1] if self._keeps_unguided else None
         return self._compose(predictions[:-1], predictions[-1], weights, scale)
+
+    def _guided_by_picture(
+        self, x: Tensor, sigma: Tensor, text: Conditioning, negative: Conditioning, scale: float
+    ) -> Tensor:
+        """Three predictions: text and picture, the picture alone, neither (Brooks et al., "InstructPix2Pix", 2023)."""
+        assert self.guidance.picture_scale is not None
+        both, picture, neither = self._predict(x, sigma, [text, negative, negative.without_picture()])
+        self.unguided = neither if self._keeps_unguided else None
+        return neither + scale * (both - picture) + self.guidance.picture_scale * (picture - neither)
 
     @staticmethod
     def _compose(
@@ -154,56 +206,5 @@ class GuidedDenoiser:
             result += (prediction - base) * (weight * scale)
         return result
 
-    def _predict(self, x: Tensor, sigma: Tensor, texts: list[Tensor]) -> list[Tensor]:
-        """The denoised picture for each text: texts of the same length in one call of the U-Net."""
-        results: list[Tensor | None] = [None] * len(texts)
-        for length in {text.shape[1] for text in texts}:
-            group = [i for i, text in enumerate(texts) if text.shape[1] == length]
-            context = self._contexts.get([texts[i] for i in group], len(x))
-            denoised = self._denoise(x.repeat(len(group), 1, 1, 1), sigma.repeat(len(group)), context)
-            for i, part in zip(group, denoised.chunk(len(group)), strict=True):
-                results[i] = part
-        return [result for result in results if result is not None]
-
-    def _denoise(self, x: Tensor, sigma: Tensor, context: Context) -> Tensor:
-        """One call of the U-Net, scaled as its kind of prediction wants it."""
-        s = sigma[:, None, None, None]
-        scaled = x / (s**2 + 1).sqrt()
-        dtype = next(self._unet.parameters()).dtype
-        output = self._unet(scaled.to(dtype), self.sigmas.to_timestep(sigma), context).to(x.dtype)
-        if self._prediction == "v":
-            return x / (s**2 + 1) - output * s / (s**2 + 1).sqrt()
-        return x - output * s
-
-
-class _ContextCache:
-    """Keys and values of the texts: computed when a text is first used, then the same for all steps."""
-
-    def __init__(self, unet: UNet) -> None:
-        self._unet = unet
-        self._projected: dict[int, tuple[Tensor, dict[str, list[KeysValues]]]] = {}
-        self._joined: dict[tuple[int, ...], dict[str, list[KeysValues]]] = {}
-
-    def get(self, texts: Sequence[Tensor], batch: int) -> dict[str, list[KeysValues]]:
-        """The projections of `texts` for a batch that repeats the pictures once for each text."""
-        key = (batch, *(id(text) for text in texts))
-        if key not in self._joined:
-            parts = [self._project(text) for text in texts]
-            self._joined[key] = {
-                name: [_join([part[name][i] for part in parts], batch) for i in range(len(blocks))]
-                for name, blocks in parts[0].items()
-            }
-        return self._joined[key]
-
-    def _project(self, text: Tensor) -> dict[str, list[KeysValues]]:
-        if id(text) not in self._projected:  # the text is kept too, so that its id stays its own
-            self._projected[id(text)] = (text, self._unet.project_context(text))
-        return self._projected[id(text)][1]
-
-
-def _join(parts: list[KeysValues], batch: int) -> KeysValues:
-    """Stack the keys and values of several texts, each spread over the pictures of the batch."""
-    return KeysValues(
-        torch.cat([part.keys.expand(batch, -1, -1, -1) for part in parts]),
-        torch.cat([part.values.expand(batch, -1, -1, -1) for part in parts]),
-    )
+    def _predict(self, x: Tensor, sigma: Tensor, texts: list[Conditioning]) -> list[Tensor]:
+        return self._predictor(x, sigma, self.sigmas.to_timestep(sigma), texts)

@@ -85,6 +85,12 @@ class LcmSigmas(ModelSigmas):
         distances = sigma.log()[:, None] - self.log_sigmas.to(sigma.device)[None]
         return distances.abs().argmin(dim=1) * self.stride + self.stride - 1
 
+    def finish(self, denoised: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """The boundary condition of consistency models: at timestep 0 the function is the identity."""
+        t = append_dims(self.to_timestep(sigma).to(x), x.ndim) * LCM_TIMESTEP_SCALE
+        skip = LCM_SIGMA_DATA**2 / (t**2 + LCM_SIGMA_DATA**2)
+        return denoised * t / (t**2 + LCM_SIGMA_DATA**2).sqrt() + x * skip
+
 
 def lcm(
     model: Model,
@@ -96,22 +102,14 @@ def lcm(
 ) -> Tensor:
     """Multistep consistency sampling: to the clean latent, then up to the next noise level.
 
-    Args: model: a denoiser over `LcmSigmas`, in `model.sigmas`.
+    Args: model: a denoiser over `LcmSigmas`.
     """
     ones = x.new_ones([len(x)])
-    levels: ModelSigmas = model.sigmas  # type: ignore[attr-defined]
     for i, (now, following) in enumerate(pairwise(sigmas)):
-        denoised = _with_boundary(levels, model(x, now * ones, **(extra_args or {})), x, now * ones)
+        denoised = model(x, now * ones, **(extra_args or {}))
         if callback is not None:
             callback({"x": x, "i": i, "sigma": now, "sigma_hat": now, "denoised": denoised})
         x = denoised
         if following > 0:
             x = x + following * sampling().torch.randn_like(x)
     return x
-
-
-def _with_boundary(levels: ModelSigmas, denoised: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-    """The boundary condition of consistency models: at timestep 0 the function is the identity."""
-    t = append_dims(levels.to_timestep(sigma).to(x), x.ndim) * LCM_TIMESTEP_SCALE
-    skip = LCM_SIGMA_DATA**2 / (t**2 + LCM_SIGMA_DATA**2)
-    return denoised * t / (t**2 + LCM_SIGMA_DATA**2).sqrt() + x * skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -17,7 +17,7 @@ from modules.sampling.noise import PictureNoise
 from modules.sampling.own_samplers import LcmSigmas
 from modules.sampling.schedules import Ends, ModelSigmas
 from modules.sampling.schedules import sigmas as make_sigmas
-from modules.sampling.timestep_samplers import timesteps_for
+from modules.sampling.timestep_samplers import signal_share, timesteps_for
 
 
 class Stopped(Exception):
@@ -48,6 +48,36 @@ class Sampled:
     complete: bool
 
 
+@dataclass(frozen=True)
+class Start:
+    """Sampling that begins with a picture and not with noise alone.
+
+    Args:
+        latents: the picture's, `[1 or B, 4, h, w]`.
+        steps: how many of the schedule's steps are done, less one ("t_enc").
+        noise_multiplier: the noise on it is so much stronger.
+        extra_noise: more noise, as a share.
+    """
+
+    latents: Tensor
+    steps: int
+    noise_multiplier: float = 1.0
+    extra_noise: float = 0.0
+
+    @classmethod
+    def of_strength(cls, latents: Tensor, strength: float, steps: int, **options: float) -> Start:
+        """Args: strength: 0 to 1: the share of the steps that is done."""
+        return cls(latents, int(min(strength, _FULL_STRENGTH) * steps), **options)
+
+
+_FULL_STRENGTH = 0.999
+
+
+def exact_steps(strength: float, steps: int) -> int:
+    """The length of a schedule of which a strength (above 0) leaves just `steps` steps."""
+    return int(steps / min(strength, _FULL_STRENGTH))
+
+
 StepCallback = Callable[[int, Tensor], None]
 """Called after each step with the number of steps done and the denoised latents; may raise `Stopped`."""
 
@@ -61,28 +91,37 @@ def sample(
     steps: int,
     settings: SamplerSettings = SamplerSettings(),
     on_step: StepCallback | None = None,
+    start: Start | None = None,
 ) -> Sampled:
-    """Make latents from noise.
+    """Make latents from noise, or from a picture with noise.
 
     Args:
-        steps: how many steps; a sampler may call the denoiser more than once in each.
+        steps: how many steps the schedule has; a sampler may call the denoiser more than once in each.
+        start: the picture to begin with; then only the last steps of the schedule are done.
     """
     latest = first = noise.first()
+    if start is not None:
+        first = first * start.noise_multiplier
+        latest = start.latents.expand_as(first)
+    to_do = steps if start is None else start.steps + 1
 
     def callback(state: dict[str, Any]) -> None:
         nonlocal latest
         latest = state["denoised"]
         if on_step is not None:
-            on_step(min(int(state["i"]) + 1, steps), latest)
+            on_step(min(int(state["i"]) + 1, to_do), latest)
 
-    run = _Run(denoiser, noise, sampler, scheduler, steps, settings, callback)
+    run = _Run(denoiser, noise, sampler, scheduler, steps, settings, callback, start)
     try:
         with picture_noise(noise.next):
-            return Sampled(
+            sampled = Sampled(
                 run.over_timesteps(first) if sampler.over_timesteps else run.over_sigmas(first), True
             )
     except Stopped:
-        return Sampled(latest, False)
+        sampled = Sampled(latest, False)
+    if denoiser.mask is not None:
+        sampled = replace(sampled, latents=denoiser.mask.blend(sampled.latents))
+    return sampled
 
 
 @dataclass(frozen=True)
@@ -96,14 +135,24 @@ class _Run:
     steps: int
     settings: SamplerSettings
     callback: Callable[[dict[str, Any]], None]
+    start: Start | None
 
-    def over_timesteps(self, x: Tensor) -> Tensor:
+    def over_timesteps(self, noise: Tensor) -> Tensor:
         """Samplers over the model's timesteps: they begin with the plain noise and know no schedule of sigmas."""
-        timesteps = timesteps_for(self.steps, len(self.denoiser.sigmas.sigmas))
-        eta = {"eta": self._eta()} if "eta" in self.sampler.takes else {}
-        return self._function()(self.denoiser, x, timesteps, self.noise.next, self.callback, **eta)
+        total = len(self.denoiser.sigmas.sigmas)
+        timesteps = timesteps_for(self.steps, total)
+        arguments: dict[str, Any] = {"eta": self._eta()} if "eta" in self.sampler.takes else {}
+        x = noise
+        if self.start is not None:
+            signal = signal_share(self.denoiser.sigmas)[timesteps[self.start.steps]]
+            amount = (1 - signal).sqrt() + signal.sqrt() * self.start.extra_noise
+            x = signal.sqrt() * self.start.latents + amount * noise
+            timesteps = timesteps[: self.start.steps]
+            if self.sampler.function == "unipc" and timesteps:
+                arguments["start"] = (timesteps[-1] + 1) / total
+        return self._function()(self.denoiser, x, timesteps, self.noise.next, self.callback, **arguments)
 
-    def over_sigmas(self, x: Tensor) -> Tensor:
+    def over_sigmas(self, noise: Tensor) -> Tensor:
         """Samplers over a schedule of sigmas: k-diffusion's, and ours in its signature."""
         denoiser, settings = self.denoiser, self.settings
         if self.sampler.function == "lcm":
@@ -116,9 +165,14 @@ class _Run:
         if discard is None:
             discard = self.sampler.discard_next_to_last
         schedule = effective_schedule(self.sampler, self.scheduler)
-        sigmas = make_sigmas(schedule.name, self.steps, model, discard, ends).to(x.device)
-        x = x * ((1 + sigmas[0] ** 2).sqrt() if settings.sgm_noise_multiplier else sigmas[0])
-        arguments = self._arguments(model, x, sigmas)
+        sigmas = make_sigmas(schedule.name, self.steps, model, discard, ends).to(noise.device)
+        if self.start is None:
+            part = sigmas
+            x = noise * ((1 + sigmas[0] ** 2).sqrt() if settings.sgm_noise_multiplier else sigmas[0])
+        else:
+            part = sigmas[max(self.steps - self.start.steps - 1, 0) :]
+            x = self.start.latents + noise * (part[0] + self.start.extra_noise)
+        arguments = self._arguments(model, x, sigmas, part)
         return self._function()(denoiser, x, callback=self.callback, disable=True, **arguments)
 
     def _function(self) -> Callable[..., Tensor]:
@@ -127,16 +181,22 @@ class _Run:
     def _eta(self) -> float:
         return self.sampler.eta if self.settings.eta is None else self.settings.eta
 
-    def _arguments(self, model: ModelSigmas, x: Tensor, sigmas: Tensor) -> dict[str, Any]:
-        """The keyword arguments of the sampler's function."""
+    def _arguments(self, model: ModelSigmas, x: Tensor, sigmas: Tensor, part: Tensor) -> dict[str, Any]:
+        """The keyword arguments of the sampler's function.
+
+        Args: part: the sigmas that are left to do.
+        """
         sampler, settings = self.sampler, self.settings
         arguments: dict[str, Any] = dict(sampler.extra)
         if sampler.sigma_range:
-            arguments |= {"sigma_min": model.minimum, "sigma_max": model.maximum}
+            if self.start is None:
+                arguments |= {"sigma_min": model.minimum, "sigma_max": model.maximum}
+            else:
+                arguments |= {"sigma_min": part[-2].item(), "sigma_max": part[0].item()}
             if sampler.function == "sample_dpm_fast":
-                arguments["n"] = self.steps
+                arguments["n"] = self.steps if self.start is None else len(part) - 1
         else:
-            arguments["sigmas"] = sigmas
+            arguments["sigmas"] = part
         if "eta" in sampler.takes:
             arguments["eta"] = self._eta()
         if "s_noise" in sampler.takes:

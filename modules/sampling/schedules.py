@@ -54,6 +54,10 @@ class ModelSigmas:
         share = timestep.frac()
         return ((1 - share) * logs[low] + share * logs[high]).exp()
 
+    def finish(self, denoised: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """What becomes of a prediction before it is used: nothing, except for consistency models."""
+        return denoised
+
 
 @dataclass(frozen=True)
 class Ends:

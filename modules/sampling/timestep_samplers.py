@@ -40,9 +40,8 @@ class NoisePrediction:
     def __call__(self, x: Tensor, signal: Tensor) -> tuple[Tensor, Tensor]:
         """Args: signal: the share of signal in `x`. Returns the noise and the clean latent."""
         sigma = ((1 - signal) / signal).sqrt()
-        scaled = x / signal.sqrt()
-        clean = self._denoiser(scaled, sigma.to(x).expand(len(x)))
-        return (scaled - clean) / sigma, clean
+        clean = self._denoiser.of_variance_preserving(x, signal.sqrt(), sigma.to(x).expand(len(x)))
+        return (x / signal.sqrt() - clean) / sigma, clean
 
 
 def signal_share(sigmas: ModelSigmas) -> Tensor:

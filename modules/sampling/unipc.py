@@ -53,9 +53,14 @@ def _moment(time: _ContinuousTime, t: float) -> _Moment:
 
 
 def unipc(
-    denoiser: GuidedDenoiser, x: Tensor, timesteps: list[int], noise: NoiseSource, callback: Callback
+    denoiser: GuidedDenoiser,
+    x: Tensor,
+    timesteps: list[int],
+    noise: NoiseSource,
+    callback: Callback,
+    start: float = 1.0,
 ) -> Tensor:
-    """Sample from `x` in as many steps as there are timesteps, uniform in time from 1 to `1/T`.
+    """Sample from `x` in as many steps as there are timesteps, uniform in time from `start` to `1/T`.
 
     Args: x: variance-preserving latents `[B, 4, h, w]`.
     """
@@ -63,12 +68,12 @@ def unipc(
     steps = len(timesteps)
     moments = [
         _moment(time, t)
-        for t in torch.linspace(1.0, 1.0 / time.total, steps + 1, dtype=torch.float64).tolist()
+        for t in torch.linspace(start, 1.0 / time.total, steps + 1, dtype=torch.float64).tolist()
     ]
 
     def clean_at(x: Tensor, moment: _Moment) -> Tensor:
         sigma = torch.tensor(moment.sigma / moment.alpha)
-        return denoiser(x / moment.alpha, sigma.to(x).expand(len(x)))
+        return denoiser.of_variance_preserving(x, moment.alpha, sigma.to(x).expand(len(x)))
 
     history = [(moments[0], clean_at(x, moments[0]))]
     for step in range(1, steps + 1):

@@ -1,0 +1,177 @@
+"""The pictures that are made at the same time: what all kinds of requests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from modules.faults import UnknownName
+from modules.generation.guidance import PassPlan, PictureCondition, guidance_for
+from modules.generation.options import SamplingOptions
+from modules.generation.prompting import prompts_of
+from modules.generation.requests import PictureRequest
+from modules.generation.results import Monitor
+from modules.generation.session import Session
+from modules.imaging.pixels import preview_image
+from modules.models import noise_schedule
+from modules.sampling.catalogue import Sampler, Scheduler
+from modules.sampling.denoiser import GuidedDenoiser, LatentMask
+from modules.sampling.noise import PictureNoise, Seeds
+from modules.sampling.sample import Sampled, SamplerSettings, Start, Stopped, sample
+from modules.sampling.schedules import ModelSigmas
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One sampling of a batch.
+
+    Args:
+        plan: what its guidance depends on.
+        steps: of its schedule.
+        picture: what the U-Net is told of a picture.
+        start: the picture it begins with; None: noise.
+        mask: the part that is kept.
+    """
+
+    plan: PassPlan
+    sampler: Sampler
+    scheduler: Scheduler
+    steps: int
+    picture: PictureCondition = PictureCondition()
+    start: Start | None = None
+    mask: LatentMask | None = None
+
+
+class Batch:
+    """Pictures `numbers` of a request, on one model.
+
+    Args: steps: of all passes together, for whoever watches.
+    """
+
+    def __init__(
+        self, request: PictureRequest, session: Session, monitor: Monitor, numbers: range, steps: int
+    ) -> None:
+        self.request = request
+        self.session = session
+        self.monitor = monitor
+        self.numbers = numbers
+        self.steps = steps
+        self.steps_done = 0
+        self.prompts = prompts_of(request, session.wildcards, numbers.start)
+
+    def sample(self, one: Pass) -> Sampled:
+        """Sample latents `[B, 4, h, w]`."""
+        model = self.session.model
+        guidance = guidance_for(self.request, one.plan, self.session.encoder, model.family, one.picture)
+        denoiser = GuidedDenoiser(
+            model.unet,
+            ModelSigmas(noise_schedule.sigmas(model.alphas_cumprod)),
+            guidance,
+            model.prediction,
+            before_call=self._stop_if_asked,
+            mask=one.mask,
+        )
+        before = self.steps_done
+
+        def on_step(done: int, denoised: Tensor) -> None:
+            self.steps_done = before + done
+            self.monitor.step(self.steps_done, self._preview_of(denoised))
+            self._stop_if_asked()
+
+        noise = self.noise(one.plan.width, one.plan.height, None if one.start is None else one.start.latents)
+        settings = sampler_settings(self.request.sampling)
+        return sample(denoiser, noise, one.sampler, one.scheduler, one.steps, settings, on_step, one.start)
+
+    def on(self, checkpoint: str | None) -> Batch:
+        """The same batch on another model; None: on this one."""
+        if checkpoint is None or self.session.on is None:
+            return self
+        other = copy(self)
+        other.session = self.session.on(checkpoint)
+        return other
+
+    def picture(self, name: str, field: str) -> Image:
+        """A picture that the request names.
+
+        Raises: UnknownName, InvalidField.
+        """
+        if self.session.pictures is None:
+            raise UnknownName(field, f"{field}: there is no picture named {name!r}.")
+        return self.session.pictures.open(name, field)
+
+    def plain_noise(self, shape: tuple[int, ...]) -> Tensor:
+        """Noise of the pictures' seeds without variation, `[B, *shape]`."""
+        channels, height, width = shape
+        noise = PictureNoise(
+            (channels, height, width),
+            [Seeds(self.request.seed_of(n)) for n in self.numbers],
+            self.session.model.compute.device,
+            self.request.noise.source,
+        )
+        return noise.first()
+
+    def noise(self, width: int, height: int, like: Tensor | None = None) -> PictureNoise:
+        """The pictures' noise for a size in pixels (or of latents `like` these), from their seeds on."""
+        options, vae = self.request.noise, self.session.model.vae.config
+        cell = vae.downscale
+        size = (height // cell, width // cell) if like is None else (like.shape[-2], like.shape[-1])
+        resize = options.resize_from_width > 0 and options.resize_from_height > 0
+        return PictureNoise(
+            shape=(vae.latent_channels, *size),
+            seeds=[
+                Seeds(self.request.seed_of(n), self.request.variation_seed_of(n), options.variation_strength)
+                for n in self.numbers
+            ],
+            device=self.session.model.compute.device,
+            source=options.source,
+            resize_from=(options.resize_from_height // cell, options.resize_from_width // cell)
+            if resize
+            else None,
+            seed_delta=options.seed_delta,
+        )
+
+    @torch.inference_mode()
+    def decode(self, latent: Tensor) -> Tensor:
+        """One latent `[4, h, w]` to a picture `[3, H, W]`, about -1..1."""
+        vae = self.session.model.vae
+        return vae.decode(latent[None].to(next(vae.parameters()).dtype))[0].float()
+
+    @torch.inference_mode()
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Pictures `[B, 3, H, W]` in -1..1 to latents `[B, 4, h, w]`, one by one."""
+        vae = self.session.model.vae
+        parameter = next(vae.parameters())
+        return torch.cat([vae.encode(one[None].to(parameter)).float() for one in pixels])
+
+    def _preview_of(self, denoised: Tensor) -> Callable[[], Image]:
+        return lambda: preview_image(self.session.colours(denoised))
+
+    def _stop_if_asked(self) -> None:
+        """End the sampling, except at the very end, where the picture is done anyway."""
+        asked = self.monitor.stop_requested() or self.monitor.skip_requested()
+        if asked and self.steps_done < self.steps:
+            raise Stopped
+
+
+def sampler_settings(options: SamplingOptions) -> SamplerSettings:
+    """The finer settings of a request in the sampler's terms."""
+    return SamplerSettings(
+        eta=options.eta,
+        s_churn=options.s_churn,
+        s_tmin=options.s_tmin,
+        s_tmax=options.s_tmax,
+        s_noise=options.s_noise,
+        sigma_min=options.sigma_min,
+        sigma_max=options.sigma_max,
+        rho=options.rho,
+        discard_next_to_last_sigma=options.discard_next_to_last_sigma,
+        sgm_noise_multiplier=options.sgm_noise_multiplier,
+    )

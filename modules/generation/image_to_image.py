@@ -1,0 +1,124 @@
+"""Pictures from pictures: a picture (or a part of it) with noise on it, sampled anew, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import torch
+import torch.nn.functional as F
+
+from modules.generation.batch import Batch, Pass
+from modules.generation.conditions import from_picture
+from modules.generation.guidance import PassPlan
+from modules.generation.init_picture import Prepared, prepare
+from modules.generation.prompting import next_batch
+from modules.generation.recipe import Recipe
+from modules.generation.requests import ImageToImage
+from modules.generation.results import GeneratedImage, Monitor
+from modules.generation.session import Session
+from modules.imaging.pixels import to_image, to_pixels
+from modules.models.tiling import circular_convolutions
+from modules.sampling.catalogue import resolve
+from modules.sampling.denoiser import LatentMask
+from modules.sampling.sample import Sampled, Start, exact_steps
+
+LATENT_RESIZE = 3
+"""The resize mode that scales the latents and not the picture."""
+
+
+def image_to_image(
+    request: ImageToImage, session: Session, monitor: Monitor, first: int = 0
+) -> Iterator[GeneratedImage]:
+    """Make the request's pictures from number `first` on, and yield each as soon as it is done."""
+    model = session.model
+    with circular_convolutions(model.unet, model.vae) if request.tiling else nullcontext():
+        while first < request.pictures and not monitor.stop_requested():
+            numbers = next_batch(request, session.wildcards, first)
+            yield from _batch(request, session, monitor, numbers)
+            first += len(numbers)
+
+
+def _steps(request: ImageToImage) -> tuple[int, int]:
+    """The length of the schedule, and how many steps of it are done, less one."""
+    strength = request.denoising_strength
+    if request.picture.exact_steps and strength > 0:
+        return exact_steps(strength, request.steps), request.steps - 1
+    return request.steps, int(min(strength, 0.999) * request.steps)
+
+
+def _batch(
+    request: ImageToImage, session: Session, monitor: Monitor, numbers: range
+) -> Iterator[GeneratedImage]:
+    sampler, scheduler = resolve(request.sampler, request.scheduler)
+    whole, done = _steps(request)
+    untouched = request.denoising_strength == 0 and request.picture.exact_steps
+    batch = Batch(request, session, monitor, numbers, 1 if untouched else done + 1)
+    monitor.begin_batch(numbers.start, len(numbers), batch.steps)
+    pictures = [prepare(request, batch, number) for number in numbers]
+    pixels = to_pixels([one.image for one in pictures]).to(session.model.compute.device)
+    latents = batch.encode(pixels)
+    if request.resize_mode == LATENT_RESIZE:
+        cell = session.model.vae.config.downscale
+        latents = F.interpolate(latents, (request.height // cell, request.width // cell), mode="bilinear")
+    mask = _latent_mask(request, batch, pictures[0], latents)
+    if mask is not None:
+        latents = mask.original
+    if untouched:
+        sampled = Sampled(latents, True)
+    else:
+        weight = request.picture.mask_weight
+        told = pictures[0].pixel_mask
+        picture = from_picture(
+            batch,
+            pixels,
+            latents,
+            None if told is None else torch.from_numpy(told),
+            weight,
+            request.image_cfg_scale,
+        )
+        calls = sampler.calls_a_step
+        plan = PassPlan(
+            prompts=batch.prompts,
+            width=request.width,
+            height=request.height,
+            prompt_calls=request.steps * calls,
+            calls=(done + 1) * calls,
+            cfg_scale=request.cfg_scale,
+        )
+        options = request.picture
+        start = Start(latents, done, options.noise_multiplier, options.extra_noise)
+        sampled = batch.sample(Pass(plan, sampler, scheduler, whole, picture, start, mask))
+    if monitor.skip_requested():
+        return
+    stopped_at = None if sampled.complete else batch.steps_done
+    recipe = Recipe(request, batch.prompts, session.model, sampler, scheduler, stopped_at)
+    for number, latent, prepared in zip(numbers, sampled.latents, pictures, strict=True):
+        yield GeneratedImage(
+            image=prepared.finish(to_image(batch.decode(latent))),
+            number=number,
+            seed=request.seed_of(number),
+            variation_seed=request.variation_seed_of(number),
+            infotext=recipe.infotext(number),
+            complete=sampled.complete,
+        )
+
+
+def _latent_mask(
+    request: ImageToImage, batch: Batch, prepared: Prepared, latents: torch.Tensor
+) -> LatentMask | None:
+    """The mask in latent cells with what is kept; under it stands what "masked content" says."""
+    if prepared.mask is None:
+        return None
+    from modules.imaging.masks import latent_mask
+
+    soft = request.mask is not None and request.mask.soft
+    change = torch.from_numpy(latent_mask(prepared.mask, latents.shape[-1], latents.shape[-2], soft))
+    change = change.to(latents)
+    content = "original" if request.mask is None else request.mask.content
+    if content == "latent noise":
+        noise = batch.plain_noise(tuple(latents.shape[1:]))
+        latents = latents * (1 - change) + noise * change
+    elif content == "latent nothing":
+        latents = latents * (1 - change)
+    return LatentMask(latents, change)

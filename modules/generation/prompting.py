@@ -1,0 +1,42 @@
+"""The prompts of each picture: with wildcards filled in, and which pictures can be made together."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import NamedTuple
+
+from modules.generation.requests import PictureRequest
+from modules.prompts.wildcards import Wildcards
+
+
+class Prompts(NamedTuple):
+    """The prompts of one picture, with its wildcards filled in."""
+
+    prompt: str
+    negative_prompt: str
+
+
+def prompts_of(request: PictureRequest, wildcards: Wildcards | None, number: int) -> Prompts:
+    """The prompts of picture `number`: its seed chooses what the wildcards stand for."""
+    return expanded(Prompts(request.prompt, request.negative_prompt), request, wildcards, number)
+
+
+def expanded(prompts: Prompts, request: PictureRequest, wildcards: Wildcards | None, number: int) -> Prompts:
+    """Prompts with the wildcards of picture `number` filled in."""
+    if wildcards is None or not request.text.wildcards:
+        return prompts
+    seed = request.seed + number
+    # another seed for the negative prompt, or both would choose alike
+    return Prompts(
+        wildcards.expand(prompts.prompt, seed),
+        wildcards.expand(prompts.negative_prompt, seed ^ 1, "negative_prompt"),
+    )
+
+
+def next_batch(request: PictureRequest, wildcards: Wildcards | None, first: int) -> range:
+    """The pictures that are made together: up to a batch's border, as long as their prompts are the same."""
+    # batches keep their borders when a job goes on after a crash
+    last = min(first - first % request.batch_size + request.batch_size, request.pictures)
+    prompts = prompts_of(request, wildcards, first)
+    same = takewhile(lambda n: prompts_of(request, wildcards, n) == prompts, range(first, last))
+    return range(first, first + sum(1 for _ in same))

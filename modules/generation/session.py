@@ -1,0 +1,43 @@
+"""A loaded model with what is made from it once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from modules.imaging.upscalers import Upscalers
+from modules.models.latent_diffusion import LatentDiffusion
+from modules.models.latent_preview import LatentColours
+from modules.prompts.encode import PromptEncoder
+from modules.prompts.wildcards import Wildcards
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Pictures(Protocol):
+    """Where the pictures are that requests name; see `imaging.inputs.InputStore`."""
+
+    def open(self, name: str, field: str) -> Image:
+        """The picture of this name. Raises: UnknownName, InvalidField, with the field of the request."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a batch needs besides its request.
+
+    Args:
+        wildcards: what `__name__` and `{a|b}` stand for; None leaves them as they are written.
+        pictures: where the pictures are that requests name; None: there are none.
+        upscalers: what makes pictures larger; None: filters only.
+        on: the session of another checkpoint.
+    """
+
+    model: LatentDiffusion
+    encoder: PromptEncoder
+    colours: LatentColours
+    wildcards: Wildcards | None = None
+    pictures: Pictures | None = None
+    upscalers: Upscalers | None = None
+    on: Callable[[str], Session] | None = None

@@ -1,0 +1,180 @@
+"""The tab "Merge" in a real browser: what the form says, a merge from start to use, errors, a small screen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from tests.server import RunningServer, checkpoint, running_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    data = tmp_path_factory.mktemp("easel")
+    folder = data / "models" / "Stable-diffusion"
+    folder.mkdir(parents=True)
+    shutil.copy(checkpoint(), folder / "second.safetensors")
+    save_file({"lora.up": torch.ones(2)}, folder / "stranger.safetensors")
+    with running_server(data) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("There is no Chromium: install it (apt-get install chromium) to test the page.")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: RunningServer) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(server.url)
+    page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
+    page.get_by_role("tab", name="Merge").click()
+    page.wait_for_selector("#modelmerger_interp_amount input[type=range]")
+    yield page
+    context.close()
+    assert not complaints, complaints
+
+
+def choose(page: Page, letter: str, name: str) -> None:
+    page.get_by_label(f"Checkpoint {letter}", exact=True).click()
+    page.get_by_role("option", name=name, exact=True).click()
+    page.wait_for_function("!document.querySelector('[role=option]')")  # the menu fades
+
+
+def state(server: RunningServer) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{server.url}/internal/merge") as answer:
+        return dict(json.load(answer))
+
+
+def test_the_formula_follows_the_method_and_the_multiplier(page: Page) -> None:
+    formula = page.locator("#modelmerger_formula")
+    assert "A × 0.7 + B × 0.3" in formula.inner_text() and "30 % of B" in formula.inner_text()
+    page.locator("#modelmerger_interp_amount input[type=number]").fill("0.25")
+    page.wait_for_function("document.querySelector('#modelmerger_formula').innerText.includes('B × 0.25')")
+    assert page.locator("#modelmerger_interp_amount input[type=range]").input_value() == "0.25"
+    assert not page.get_by_label("Checkpoint C").is_visible()
+    page.get_by_label("Add difference").check()
+    page.get_by_label("Checkpoint C").wait_for()
+    assert "A + (B − C) × 0.25" in formula.inner_text()
+    page.get_by_label("Convert only").check()
+    page.get_by_label("Checkpoint B").wait_for(state="hidden")
+    assert not page.locator("#modelmerger_interp_amount").is_visible()
+
+
+def test_a_merge_from_start_to_use(page: Page, server: RunningServer) -> None:
+    choose(page, "A", "starter")
+    choose(page, "B", "second")
+    name = page.locator("#modelmerger_custom_name").locator("input, textarea")
+    page.wait_for_function(
+        "document.querySelector('#modelmerger_custom_name :is(input, textarea)').placeholder"
+        " === '0.7(starter) + 0.3(second)'"
+    )
+    page.locator("[data-press=modelmerger_swap]").click()
+    page.wait_for_function(
+        "document.querySelector('#modelmerger_custom_name :is(input, textarea)').placeholder"
+        " === '0.7(second) + 0.3(starter)'"
+    )
+    name.fill("mixed")
+    page.click("#modelmerger_merge")
+    page.locator("#modelmerger_use_now").wait_for()
+    assert page.locator("#modelmerger_result").inner_text().startswith("mixed is ready.")
+    assert page.locator("#modelmerger_merge").is_enabled()
+    page.click("#modelmerger_use_now")
+    page.wait_for_function(
+        "document.querySelector('#setting_sd_model_checkpoint input').value.startsWith('mixed')"
+    )
+    path = server.data / "models" / "Stable-diffusion" / "mixed.safetensors"
+    with safe_open(path, "pt") as file:
+        assert json.loads(file.metadata()["sd_merge_recipe"])["custom_name"] == "mixed"
+    merged, starter = load_file(path), load_file(checkpoint())
+    assert set(merged) == set(starter)
+    weight = "model.diffusion_model.input_blocks.0.0.weight"
+    torch.testing.assert_close(merged[weight], starter[weight])
+    page.click("#modelmerger_merge")
+    alert = page.locator("#modelmerger_alerts .easel-alert")
+    alert.wait_for()
+    assert "already" in alert.inner_text()
+    assert page.locator("#modelmerger_custom_name [aria-invalid=true]").count() == 1
+
+
+def test_errors_are_one_sentence(page: Page) -> None:
+    alert = page.locator("#modelmerger_alerts .easel-alert")
+    choose(page, "A", "starter")
+    page.click("#modelmerger_merge")
+    alert.wait_for()
+    assert alert.inner_text().startswith("Choose checkpoint B")
+    choose(page, "B", "stranger")
+    page.click("#modelmerger_merge")
+    page.wait_for_function("document.querySelector('#modelmerger_alerts').innerText.includes('in common')")
+    assert "Traceback" not in page.inner_text("body")
+    page.locator("#modelmerger_alerts button").click()
+    assert alert.count() == 0 and page.locator("#modelmerger_work").is_hidden()
+
+
+def test_progress_is_shown_and_a_merge_can_be_cancelled(page: Page, server: RunningServer) -> None:
+    answers = [
+        {"status": "running", "fraction": 0.42, "message": "Writing x.safetensors", "seconds_left": 7.4},
+        {
+            "status": "cancelled",
+            "fraction": 0.42,
+            "message": "Cancelled. Nothing was kept.",
+            "seconds_left": None,
+        },
+    ]
+    cancelled: list[str] = []
+
+    def answer(route: Any) -> None:
+        if route.request.url.endswith("cancel"):
+            cancelled.append(route.request.method)
+        common = {"number": 9, "filename": "x.safetensors", "error": None, "field": None}
+        route.fulfill(json={**common, **answers[bool(cancelled)]})
+
+    page.route("**/internal/merge*", answer)
+    page.route("**/internal/merge/cancel", answer)
+    page.click("#modelmerger_merge")
+    page.wait_for_function(
+        "document.querySelector('#modelmerger_words').textContent"
+        " === 'Writing x.safetensors · 42 % · 7 s left'"
+    )
+    assert page.locator("#modelmerger_work [role=progressbar]").get_attribute("aria-valuenow") == "42"
+    assert page.locator("#modelmerger_merge").is_disabled()
+    page.click("#modelmerger_cancel")
+    page.wait_for_function(
+        "document.querySelector('#modelmerger_result').innerText.includes('Nothing was kept')"
+    )
+    assert cancelled == ["POST"] and page.locator("#modelmerger_merge").is_enabled()
+    assert state(server)["status"] != "running"
+
+
+def test_it_fits_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = page.locator("#modelmerger_merge").bounding_box()
+    assert box is not None and box["width"] > 300
