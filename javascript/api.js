@@ -1,6 +1,6 @@
 // The server's addresses, relative to the page, so that a sub-path works.
 
-/** @returns {Promise<any>} the answer's JSON; throws an Error with the server's sentence. */
+/** @returns {Promise<any>} the answer's JSON; throws an Error with the server's sentence, and the `field` to blame. */
 async function ask(path, options) {
   let answer;
   try {
@@ -9,7 +9,7 @@ async function ask(path, options) {
     throw new Error("Easel does not answer. Is it still running?");
   }
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(body.detail ?? `The server answered ${answer.status}.`);
+  if (!answer.ok) throw Object.assign(new Error(body.detail ?? `The server answered ${answer.status}.`), { field: body.field });
   return body;
 }
 
@@ -29,6 +29,10 @@ export const names = (kind, text, limit) =>
 export const styles = () => ask("easel/styles");
 export const putStyle = (style) => send("PUT", "easel/styles", style);
 export const deleteStyle = (name) => ask(`easel/styles?name=${encodeURIComponent(name)}`, { method: "DELETE" });
+
+export const mergeState = () => ask("internal/merge");
+export const beginMerge = (order) => send("POST", "internal/merge", order);
+export const cancelMerge = () => post("internal/merge/cancel");
 
 /** A finished picture never changes, so its address with a version is asked for once. */
 export const pictureUrl = (picture) => `${picture.url}?v=${Math.round(picture.created)}`;

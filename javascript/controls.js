@@ -43,7 +43,7 @@ function addSlider(field) {
 }
 
 /** The part of the slider that is behind the knob is coloured by the style sheet. */
-function paint(range) {
+export function paint(range) {
   const share = (range.value - range.min) / (range.max - range.min);
   range.style.setProperty("--easel-share", `${100 * Math.min(1, Math.max(0, share))}%`);
 }

@@ -9,6 +9,7 @@ import { blockOf, fields, named } from "./fields.js";
 import { restore, suggestSize, wireForm } from "./form.js";
 import { wireGallery } from "./gallery.js";
 import { wireKeys } from "./keys.js";
+import { wireMerger } from "./merger.js";
 import { wireProgress } from "./progress.js";
 import { wireQueue } from "./queue.js";
 import { wireReading } from "./reading.js";
@@ -57,6 +58,7 @@ async function start() {
   wireQueue();
   wireGallery();
   watchJobs();
+  wireMerger();
   followSettings();
   connect();
   window.easelTheme?.apply();

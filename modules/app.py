@@ -18,6 +18,7 @@ from modules.generation.requests import Request
 from modules.imaging.inputs import InputStore
 from modules.jobs.database import Database
 from modules.jobs.events import EventHub
+from modules.jobs.merging import Merger
 from modules.jobs.pictures import PictureIndex
 from modules.jobs.queue import JobQueue
 from modules.jobs.terminal import TerminalBar
@@ -60,6 +61,7 @@ class Application:
     queue: JobQueue
     pictures: PictureIndex
     worker: Worker
+    merger: Merger
     plugins: PluginManager
     styles: StyleBook
     wildcards: Wildcards
@@ -72,6 +74,7 @@ class Application:
 
     def close(self) -> None:
         """End the running job within a step (it goes on at the next start), and close the files."""
+        self.merger.close()
         self.worker.close()
         self.database.close()
         self.cache.close()
@@ -97,8 +100,10 @@ class Application:
             refresh_checkpoints=self.refresh_models,
             version=f"Easel {VERSION}",
             shut_down=shut_down,
+            inputs=self.inputs,
             cache=self.folders.cache,
             styles=self.styles,
+            merger=self.merger,
             names=NetworkNames(
                 self.folders.models,
                 styles=lambda: [style.name for style in self.styles.all()],
@@ -118,6 +123,7 @@ class Application:
             checkpoints=lambda: [_checkpoint_choice(c) for c in self.checkpoints.all()],
             refresh_checkpoints=self.refresh_models,
             extension_tabs=self.plugins.tabs,
+            vaes=lambda: _vae_files(self.vaes),
         )
 
 
@@ -169,6 +175,7 @@ def build(
         plugins=PluginManager(folders.extensions),
         styles=StyleBook(styles_files or (folders.data / "styles.csv",)),
         wildcards=wildcards,
+        merger=Merger(folders.models / "Stable-diffusion", catalogue, lambda: _vae_files(vaes)),
         worker=Worker(
             queue,
             pictures,
@@ -191,6 +198,10 @@ def _chosen_checkpoint(settings: SettingsStore, catalogue: CheckpointCatalogue) 
     except UnknownName:
         log.warning("The checkpoint %r is not there any more; the first one is used.", chosen)
         return None
+
+
+def _vae_files(vaes: VaeCatalogue) -> list[tuple[str, Path]]:
+    return [(vae.name, vae.path) for vae in vaes.all()]
 
 
 def _sampler_infos() -> list[SamplerInfo]:

@@ -13,9 +13,10 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from modules.faults import Fault, UnknownName
-from modules.generation.requests import TextToImage
+from modules.generation.requests import Request
 from modules.generation.results import GeneratedImage, Monitor
 from modules.jobs.database import Database
+from modules.imaging.inputs import InputStore
 from modules.jobs.events import EventHub
 from modules.jobs.pictures import PictureIndex
 from modules.jobs.queue import JobQueue
@@ -43,10 +44,10 @@ class GreyEngine:
 
     gate: threading.Event = field(default_factory=threading.Event)
     begun: threading.Event = field(default_factory=threading.Event)
-    requests: list[TextToImage] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     fault: Exception | None = None
 
-    def run(self, request: TextToImage, monitor: Monitor, first: int = 0) -> Iterator[GeneratedImage]:
+    def run(self, request: Request, monitor: Monitor, first: int = 0) -> Iterator[GeneratedImage]:
         self.requests.append(request)
         if self.fault is not None:
             raise self.fault
@@ -61,7 +62,7 @@ class GreyEngine:
             if monitor.stop_requested():
                 return
 
-    def _picture(self, request: TextToImage, number: int, monitor: Monitor) -> GeneratedImage:
+    def _picture(self, request: Request, number: int, monitor: Monitor) -> GeneratedImage:
         seed = request.seed_of(number)
         grey = Image.new("RGB", (request.width, request.height), (seed % 256,) * 3)
         infotext = (
@@ -88,7 +89,7 @@ class House:
         return TestClient(self.app, base_url=LOCAL, raise_server_exceptions=False, **settings)
 
 
-def _check(request: TextToImage) -> TextToImage:
+def _check(request: Request) -> Request:
     """What the core's check does: names are resolved, or refused."""
     names = {name.lower(): info.name for info in SAMPLERS for name in (info.name, *info.aliases)}
     if request.sampler.lower() not in names:
@@ -113,7 +114,7 @@ def build_house(
     folder: Path,
     options: ServerOptions | None = None,
     heartbeat: float = 15.0,
-    check: Callable[[TextToImage], TextToImage] = _check,
+    check: Callable[[Request], Request] = _check,
 ) -> House:
     """A house of its own in `folder`; close it with `close`."""
     events = EventHub()
@@ -139,6 +140,7 @@ def build_house(
         refresh_checkpoints=lambda: refreshed.append(True),
         version="Easel test",
         shut_down=lambda: stopped.append(True),
+        inputs=InputStore(folder / "inputs"),
         cache=folder / "cache",
     )
     app = build_app(services, options or ServerOptions(), heartbeat)
@@ -152,8 +154,8 @@ def close(house: House) -> None:
     house.worker.close(0)
 
 
-def fails_with(fault: Fault) -> Callable[[TextToImage], TextToImage]:
-    def check(request: TextToImage) -> TextToImage:
+def fails_with(fault: Fault) -> Callable[[Request], Request]:
+    def check(request: Request) -> Request:
         raise fault
 
     return check

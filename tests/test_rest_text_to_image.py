@@ -18,7 +18,7 @@ from modules.faults import BadFile, InvalidField, NotPossibleNow
 from modules.generation.requests import TextToImage
 from modules.imaging.grids import grid_shape, make_grid
 from modules.jobs.queue import Status
-from modules.rest.bodies import TextToImageBody
+from modules.rest.generation_bodies import TextToImageBody
 from modules.rest.text_to_image import to_request
 from modules.settings.model import Settings
 from modules.settings.store import with_changes

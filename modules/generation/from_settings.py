@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modules.faults import UnknownName
 from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions
+from modules.generation.requests import PictureOptions
 from modules.sampling.catalogue import AUTOMATIC, resolve
 from modules.settings.model import Settings
 
@@ -53,4 +54,21 @@ def text_options(settings: Settings) -> TextOptions:
         comma_backtrack=model.comma_backtrack,
         pad_negative=model.pad_negative,
         wildcards=model.wildcards,
+        sdxl_clip_skip=model.sdxl_clip_skip,
+        sdxl_crop=(model.sdxl_crop_top, model.sdxl_crop_left),
+        aesthetic_scores=(model.refiner_high_score, model.refiner_low_score),
+    )
+
+
+def picture_options(settings: Settings) -> PictureOptions:
+    """How requests that begin with a picture treat it."""
+    picture = settings.picture
+    return PictureOptions(
+        noise_multiplier=picture.noise_multiplier,
+        extra_noise=picture.extra_noise,
+        exact_steps=picture.exact_steps,
+        colour_correction=picture.colour_correction,
+        background=picture.background,
+        mask_weight=picture.mask_weight,
+        overlay=picture.overlay,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from modules.jobs.queue import JobQueue
@@ -56,11 +57,17 @@ def _no_tabs() -> Sequence[ExtensionTab]:
     return ()
 
 
+def _no_vaes() -> Sequence[tuple[str, Path]]:
+    return ()
+
+
 @dataclass(frozen=True)
 class PageServices:
     """The services that the page uses.
 
-    Args: samplers, schedulers: names as they are shown and as a request takes them.
+    Args:
+        samplers, schedulers: names as they are shown and as a request takes them.
+        vaes: names and files of the VAEs.
     """
 
     queue: JobQueue
@@ -70,3 +77,4 @@ class PageServices:
     checkpoints: Callable[[], list[CheckpointChoice]]
     refresh_checkpoints: Callable[[], None]
     extension_tabs: Callable[[], Sequence[ExtensionTab]] = _no_tabs
+    vaes: Callable[[], Sequence[tuple[str, Path]]] = _no_vaes

@@ -21,7 +21,7 @@ def build(services: PageServices, page: gr.Blocks) -> None:
         piece("brand", "easel_brand")
         with gr.Row(elem_id="quicksettings"):
             checkpoint = gr.Dropdown(
-                choices=_choices(services),
+                choices=checkpoint_choices(services),
                 value=shown.filename if shown else None,
                 label="Checkpoint",
                 allow_custom_value=True,
@@ -35,7 +35,7 @@ def build(services: PageServices, page: gr.Blocks) -> None:
 
     def look() -> tuple[Any, str]:
         found = current(services)
-        menu = gr.Dropdown(choices=_choices(services), value=found.filename if found else None)
+        menu = gr.Dropdown(choices=checkpoint_choices(services), value=found.filename if found else None)
         return menu, describe(found)
 
     def search() -> tuple[Any, str]:
@@ -81,7 +81,7 @@ def describe(choice: CheckpointChoice | None) -> str:
     )
 
 
-def _choices(services: PageServices) -> list[tuple[str, str]]:
+def checkpoint_choices(services: PageServices) -> list[tuple[str, str]]:
     """Label and value of each checkpoint; the suffix is shown only where two have the same name."""
     choices = services.checkpoints()
     names = [choice.name for choice in choices]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from modules.faults import InvalidField
 from modules.rest.errors import RestFault
@@ -99,72 +99,3 @@ def _no_bool(value: object) -> object:
 
 Whole = Annotated[int, BeforeValidator(_no_bool)]
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-
-
-class TextToImageBody(BaseModel):
-    """The fields of `POST /sdapi/v1/txt2img` with their defaults; null takes the default."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    prompt: str = ""
-    negative_prompt: str = ""
-    styles: list[str] = []
-    seed: Whole = -1
-    subseed: Whole = -1
-    subseed_strength: Number = 0
-    seed_resize_from_h: Whole = -1
-    seed_resize_from_w: Whole = -1
-    sampler_name: str | None = None
-    scheduler: str | None = None
-    batch_size: Whole = 1
-    n_iter: Whole = 1
-    steps: Whole = 50
-    cfg_scale: Number = 7.0
-    width: Whole = 512
-    height: Whole = 512
-    restore_faces: bool | None = None
-    tiling: bool | None = None
-    do_not_save_samples: bool = False
-    do_not_save_grid: bool = False
-    eta: Number | None = None
-    denoising_strength: Number | None = None
-    s_min_uncond: Number | None = None
-    s_churn: Number | None = None
-    s_tmax: Number | None = None
-    s_tmin: Number | None = None
-    s_noise: Number | None = None
-    override_settings: dict[str, Any] = {}
-    override_settings_restore_afterwards: bool = True
-    refiner_checkpoint: str | None = None
-    refiner_switch_at: Number | None = None
-    disable_extra_networks: bool = False
-    firstpass_image: str | None = None
-    comments: dict[str, Any] = {}
-    enable_hr: bool = False
-    firstphase_width: Whole = 0
-    firstphase_height: Whole = 0
-    hr_scale: Number = 2.0
-    hr_upscaler: str | None = None
-    hr_second_pass_steps: Whole = 0
-    hr_resize_x: Whole = 0
-    hr_resize_y: Whole = 0
-    hr_checkpoint_name: str | None = None
-    hr_sampler_name: str | None = None
-    hr_scheduler: str | None = None
-    hr_prompt: str = ""
-    hr_negative_prompt: str = ""
-    force_task_id: str | None = None
-    sampler_index: str = "Euler"
-    script_name: str | None = None
-    script_args: list[Any] = []
-    send_images: bool = True
-    save_images: bool = False
-    alwayson_scripts: dict[str, Any] = {}
-    infotext: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_default(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            return {name: value for name, value in values.items() if value is not None}
-        return values

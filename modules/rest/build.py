@@ -8,9 +8,11 @@ from starlette.middleware.cors import CORSMiddleware
 from modules.rest import (
     events,
     gallery,
+    image_to_image,
     information,
     internal,
     later,
+    merging,
     png_info,
     progress,
     prompts,
@@ -20,6 +22,7 @@ from modules.rest import (
 )
 from modules.rest.closing import Closing
 from modules.rest.errors import NotFound, SafeJSONResponse, UnexpectedErrors, install_handlers
+from modules.rest.generation import Generation
 from modules.rest.gradio_files import GradioFileGuard
 from modules.rest.guard import BodyGuard, HostGuard, OriginGuard, PasswordGuard, SecurityHeaders
 from modules.rest.services import RestServices, ServerOptions
@@ -44,13 +47,16 @@ def build_app(
     )
     closing, tasks = Closing(), Tasks()
     app.state.closing = closing
+    generation = Generation(services, closing, tasks)
     for router in (
-        text_to_image.routes(services, closing, tasks),
+        text_to_image.routes(generation, services.inputs),
+        image_to_image.routes(generation, services.inputs),
         information.routes(services, options),
         progress.routes(services, tasks),
         later.routes(services, options),
         png_info.routes(),
         internal.routes(services, tasks),
+        merging.routes(services.merger),
         events.routes(services, closing, tasks, heartbeat),
         gallery.routes(services),
         prompts.routes(services),

@@ -11,7 +11,6 @@ from modules.rest.errors import RestFault
 from modules.rest.services import RestServices, ServerOptions
 
 LATER = {
-    "img2img": "img2img is",
     "extra-single-image": "Upscaling of finished pictures is",
     "extra-batch-images": "Upscaling of finished pictures is",
     "interrogate": "Describing a picture is",

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modules.generation.results import GeneratedImage
+from modules.imaging.inputs import InputStore
 from modules.jobs.events import EventHub
+from modules.jobs.merging import Merger
 from modules.jobs.pictures import PictureIndex
 from modules.jobs.progress import Progress
 from modules.jobs.queue import JobQueue
@@ -100,9 +102,11 @@ class RestServices:
     Args:
         version: the program's version, for infotexts and `/internal/sysinfo`.
         shut_down: ends the program (asked for by `/sdapi/v1/server-stop`, where that is allowed).
+        inputs: where the pictures are kept that requests begin with.
         cache: a folder for thumbnails; None keeps none.
         styles: the user's styles; None: there are none, and none can be kept.
         names: for completion and for remarks about prompts; None knows none.
+        merger: merges checkpoints; None: that can't be done here.
     """
 
     queue: JobQueue
@@ -116,9 +120,11 @@ class RestServices:
     refresh_checkpoints: Callable[[], None]
     version: str
     shut_down: Callable[[], None]
+    inputs: InputStore
     cache: Path | None = None
     styles: StyleBook | None = None
     names: NameSource | None = None
+    merger: Merger | None = None
 
 
 @dataclass(frozen=True)

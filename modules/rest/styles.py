@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -10,9 +10,13 @@ from pydantic import BaseModel
 from modules.faults import NotSupported, UnknownName
 from modules.prompts.style_book import StyleBook
 from modules.prompts.styles import Style, apply, apply_negative
-from modules.rest.bodies import CheckedRoute, TextToImageBody
+from modules.rest.bodies import CheckedRoute
 from modules.rest.errors import NotFound, brief
+from modules.rest.generation_bodies import GenerationBody
 from modules.rest.services import RestServices
+
+
+Body = TypeVar("Body", bound=GenerationBody)
 
 
 class StyleBody(BaseModel):
@@ -23,7 +27,7 @@ class StyleBody(BaseModel):
     negative_prompt: str | None = None
 
 
-def with_styles(body: TextToImageBody, book: StyleBook | None) -> TextToImageBody:
+def with_styles(body: Body, book: StyleBook | None) -> Body:
     """The body with its styles in its prompts. Its list of styles stays, to be told.
 
     Raises: UnknownName: there is no style with a name (the older UI says nothing, and leaves it out).

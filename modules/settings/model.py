@@ -17,6 +17,12 @@ class ModelSettings(_Group):
     checkpoint: str | None = Field(
         None, description="Title of the checkpoint; None takes the first one found."
     )
+    vae: str = Field("Automatic", description="A VAE; Automatic: one beside the checkpoint; None: its own.")
+    sdxl_clip_skip: bool = Field(False, description="SDXL's first text encoder heeds clip skip too.")
+    sdxl_crop_top: int = Field(0, ge=0, le=8192)
+    sdxl_crop_left: int = Field(0, ge=0, le=8192)
+    refiner_high_score: float = Field(6.0, ge=0, le=10, description="Aesthetic score for the prompt.")
+    refiner_low_score: float = Field(2.5, ge=0, le=10, description="Aesthetic score for the negative prompt.")
     clip_skip: int = Field(1, ge=1, le=24, description="Which layer of CLIP to take, counted from the end.")
     emphasis: Literal["Original", "No norm", "Ignore", "None"] = "Original"
     comma_backtrack: int = Field(
@@ -47,6 +53,18 @@ class SamplingSettings(_Group):
     sgm_noise_multiplier: bool = False
 
 
+class PictureSettings(_Group):
+    """Pictures from pictures."""
+
+    mask_weight: float = Field(1.0, ge=0, le=1, description="How surely inpainting models don't see the mask.")
+    noise_multiplier: float = Field(1.0, ge=0, le=10, description="The starting noise is so much stronger.")
+    extra_noise: float = Field(0.0, ge=0, le=10, description="More noise on the picture, as a share.")
+    colour_correction: bool = Field(False, description="Give results the colours of the picture.")
+    exact_steps: bool = Field(False, description="Do just as many steps as the slider says.")
+    background: str = Field("#ffffff", description="What is under transparent parts.")
+    overlay: bool = Field(True, description="Put what is not masked back over the result, unchanged.")
+
+
 class SavingSettings(_Group):
     """How pictures are kept."""
 
@@ -66,5 +84,6 @@ class Settings(_Group):
 
     model: ModelSettings = ModelSettings()
     sampling: SamplingSettings = SamplingSettings()
+    picture: PictureSettings = PictureSettings()
     saving: SavingSettings = SavingSettings()
     previews: PreviewSettings = PreviewSettings()

@@ -1,0 +1,255 @@
+"""What `txt2img` and `img2img` share: from JSON through the queue, and from the pictures to JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from fastapi import Request as HttpRequest
+
+from modules.faults import NotSupported
+from modules.generation.from_settings import noise_options, sampling_options, text_options
+from modules.generation.options import NoiseOptions, SamplingOptions
+from modules.generation.requests import ImageToImage, Request, TextToImage
+from modules.generation.results import GeneratedImage
+from modules.imaging.infotext import parse as parse_infotext
+from modules.jobs.queue import Job, Status
+from modules.rest.closing import Closing, first_of
+from modules.rest.errors import UNEXPECTED, RestFault, status_of_kind
+from modules.rest.generation_bodies import GenerationBody
+from modules.rest.options import find_checkpoint, to_changes
+from modules.rest.services import RestServices
+from modules.rest.styles import with_styles
+from modules.rest.tasks import Tasks
+from modules.rest.waiting import wait_until_over
+from modules.settings.model import Settings
+from modules.settings.store import with_changes
+
+Body = TypeVar("Body", bound=GenerationBody)
+
+NOT_YET: dict[str, str] = {
+    "restore_faces": "Face restoration is",
+    "refiner_checkpoint": "The refiner is",
+    "refiner_switch_at": "The refiner is",
+    "comments": "Comments are",
+    "script_name": "Scripts are",
+    "script_args": "Scripts are",
+    "alwayson_scripts": "Scripts are",
+    "infotext": "Filling a request from an infotext is",
+    "latent_mask": "A mask for the latents alone is",
+}
+"""Fields whose only possible value is "not used", and what their sentence begins with."""
+
+def refuse_what_is_not_there(body: GenerationBody) -> None:
+    """Raises: NotSupported: a field asks for something that this version doesn't do."""
+    for field, subject in NOT_YET.items():
+        if getattr(body, field, None):
+            raise NotSupported(f"{subject} not there yet; leave {field} out.", field)
+
+
+def common_fields(body: GenerationBody, settings: Settings) -> dict[str, Any]:
+    """The fields that all requests have; what the body leaves open comes from the settings.
+
+    Raises: InvalidField: a value out of range; NotSupported: see `refuse_what_is_not_there`.
+    """
+    refuse_what_is_not_there(body)
+    sampler = body.sampler_name or body.sampler_index
+    return {
+        "prompt": body.prompt,
+        "negative_prompt": body.negative_prompt,
+        "seed": body.seed,
+        "steps": body.steps,
+        "sampler": sampler,
+        "scheduler": body.scheduler or "Automatic",
+        "cfg_scale": body.cfg_scale,
+        "width": body.width,
+        "height": body.height,
+        "batch_size": body.batch_size,
+        "batch_count": body.n_iter,
+        "tiling": settings.sampling.tiling if body.tiling is None else body.tiling,
+        "checkpoint": settings.model.checkpoint,
+        "vae": settings.model.vae,
+        "save": body.save_images and not body.do_not_save_samples and settings.saving.save,
+        "sampling": _sampling(body, settings, sampler),
+        "noise": _noise(body, settings),
+        "text": text_options(settings),
+    }
+
+
+def _sampling(body: GenerationBody, settings: Settings, sampler: str) -> SamplingOptions:
+    given: dict[str, float | None] = {
+        "eta": body.eta,
+        "s_churn": body.s_churn,
+        "s_tmin": body.s_tmin,
+        "s_tmax": body.s_tmax,
+        "s_noise": body.s_noise,
+        "skip_negative_below": body.s_min_uncond,
+    }
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return replace(sampling_options(settings, sampler), **changes)
+
+
+def _noise(body: GenerationBody, settings: Settings) -> NoiseOptions:
+    return replace(
+        noise_options(settings),
+        variation_seed=body.subseed,
+        variation_strength=body.subseed_strength,
+        resize_from_width=0 if body.seed_resize_from_w == -1 else body.seed_resize_from_w,
+        resize_from_height=0 if body.seed_resize_from_h == -1 else body.seed_resize_from_h,
+    )
+
+
+def info_of(
+    job: Job, pictures: list[GeneratedImage], grid: bool, services: RestServices, styles: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The answer's `info`: what was really done, picture by picture; `styles` are the names asked for."""
+    request = job.request
+    checkpoint = find_checkpoint(request.checkpoint, services.checkpoints()) if request.checkpoint else None
+    infotexts = [picture.infotext for picture in pictures]
+    first = pictures[0] if pictures else None
+    return {
+        "prompt": request.prompt,
+        "all_prompts": [request.prompt] * len(pictures),
+        "negative_prompt": request.negative_prompt,
+        "all_negative_prompts": [request.negative_prompt] * len(pictures),
+        "seed": first.seed if first else request.seed,
+        "all_seeds": [picture.seed for picture in pictures],
+        "subseed": first.variation_seed if first else request.noise.variation_seed,
+        "all_subseeds": [picture.variation_seed for picture in pictures],
+        "subseed_strength": request.noise.variation_strength,
+        "width": request.width,
+        "height": request.height,
+        "sampler_name": request.sampler,
+        "cfg_scale": request.cfg_scale,
+        "steps": request.steps,
+        "batch_size": request.batch_size,
+        "restore_faces": False,
+        "face_restoration_model": None,
+        "sd_model_name": checkpoint.name if checkpoint else request.checkpoint,
+        "sd_model_hash": checkpoint.hash if checkpoint else None,
+        "sd_vae_name": None,
+        "sd_vae_hash": None,
+        "seed_resize_from_w": request.noise.resize_from_width or -1,
+        "seed_resize_from_h": request.noise.resize_from_height or -1,
+        "denoising_strength": _strength(request),
+        "extra_generation_params": _extra_parameters(infotexts),
+        "index_of_first_image": 1 if grid else 0,
+        "infotexts": [*infotexts[:1], *infotexts] if grid else infotexts,
+        "styles": list(styles),
+        "job_timestamp": datetime.fromtimestamp(job.created).strftime("%Y%m%d%H%M%S"),
+        "clip_skip": request.text.clip_skip,
+        "is_using_inpainting_conditioning": False,
+        "version": services.version,
+    }
+
+
+def _extra_parameters(infotexts: list[str]) -> dict[str, str]:
+    schedule = parse_infotext(infotexts[0])[2].get("Schedule type") if infotexts else None
+    return {"Schedule type": schedule} if schedule else {}
+
+
+def encode_pictures(pictures: list[GeneratedImage], grid: bool) -> list[str]:
+    """The pictures as base64 PNG files with their recipes inside; the grid, if one is wanted, comes first."""
+    from modules.imaging.grids import make_grid
+    from modules.imaging.storage import png_bytes
+
+    files = [png_bytes(picture.image, picture.infotext) for picture in pictures]
+    if grid:
+        files.insert(0, png_bytes(make_grid([picture.image for picture in pictures]), pictures[0].infotext))
+    return [b64encode(file).decode("ascii") for file in files]
+
+
+def raise_for(job: Job) -> None:
+    """Raises: RestFault: the job failed or was taken out of the queue."""
+    if job.status is Status.CANCELLED:
+        raise RestFault(503, job.error or "The job was taken out of the queue before it was done.")
+    if job.status is Status.FAILED:
+        message = job.error or f"{UNEXPECTED}. The log has the details."
+        raise RestFault(status_of_kind(job.fault), message, job.field)
+
+
+def _strength(request: Request) -> float | None:
+    if isinstance(request, TextToImage):
+        return None if request.hires is None else request.hires.denoising_strength
+    return request.denoising_strength
+
+
+class Generation:
+    """Carries bodies out: submits them, waits, and answers."""
+
+    def __init__(self, services: RestServices, closing: Closing, tasks: Tasks) -> None:
+        self._services = services
+        self._closing = closing
+        self._tasks = tasks
+
+    async def run(
+        self, body: Body, to_request: Callable[[Body, Settings], Request], http: HttpRequest
+    ) -> dict[str, Any]:
+        """The answer to a body.
+
+        Raises: Fault, RestFault.
+        """
+        job, settings = await asyncio.to_thread(self._submit, body, to_request)
+        try:
+            job = await _outcome(self._services, self._closing, job, http)
+            return await asyncio.to_thread(self._answer, body, job, settings)
+        finally:
+            self._services.worker.take_results(job.id)
+
+    def _submit(
+        self, body: Body, to_request: Callable[[Body, Settings], Request]
+    ) -> tuple[Job, Settings]:
+        services = self._services
+        current = services.settings.current
+        changes = to_changes(body.override_settings, current, services.checkpoints)
+        settings = with_changes(current, changes)
+        job = services.queue.submit(to_request(with_styles(body, services.styles), settings), origin="api")
+        if changes and not body.override_settings_restore_afterwards:
+            services.settings.update(changes)
+        self._tasks.remember(body.force_task_id, job.id)
+        return job, settings
+
+    def _answer(self, body: GenerationBody, job: Job, settings: Settings) -> dict[str, Any]:
+        pictures = self._services.worker.take_results(job.id)
+        raise_for(job)
+        wants_grid = settings.saving.grids_in_answers and body.save_images and not body.do_not_save_grid
+        grid = len(pictures) > 1 and wants_grid
+        info = info_of(job, pictures, grid, self._services, body.styles)
+        return {
+            "images": encode_pictures(pictures, grid) if body.send_images else [],
+            "parameters": body.model_dump(exclude=body.not_sent_back()),
+            "info": json.dumps(info, ensure_ascii=False),
+        }
+
+
+async def _outcome(services: RestServices, closing: Closing, job: Job, http: HttpRequest) -> Job:
+    """The job when it is over. A client that goes away takes its job along, unless that saves its pictures.
+
+    Raises: RestFault: the server is going away.
+    """
+    over = wait_until_over(services, closing, job.id)
+    if await first_of(over, _disconnected(http)) == 1:
+        await asyncio.to_thread(_withdraw, services, job)
+        await wait_until_over(services, closing, job.id)
+    ended = await asyncio.to_thread(services.queue.get, job.id)
+    if ended is None or not ended.status.over:
+        raise RestFault(503, "Easel is being stopped; the job was not done.")
+    return ended
+
+
+async def _disconnected(http: HttpRequest) -> None:
+    while (await http.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _withdraw(services: RestServices, job: Job) -> None:
+    if services.queue.cancel(job.id):
+        return
+    progress = services.worker.progress()
+    if not job.request.save and progress is not None and progress.job == job.id:
+        services.worker.interrupt()
