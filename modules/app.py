@@ -28,7 +28,9 @@ from modules.models.catalogue import Checkpoint, CheckpointCatalogue
 from modules.models.file_cache import FileCache
 from modules.models.store import ModelStore
 from modules.models.vae_catalogue import VaeCatalogue
-from modules.networks.names import NetworkNames
+from modules.networks.applying import HypernetworkTags, LoraTags, Networks
+from modules.networks.lora.catalogue import LoraCatalogue
+from modules.networks.names import FileNames, NetworkNames
 from modules.plugins.manager import PluginManager
 from modules.prompts.style_book import StyleBook
 from modules.prompts.wildcards import Wildcards
@@ -105,7 +107,11 @@ class Application:
             styles=self.styles,
             merger=self.merger,
             names=NetworkNames(
-                self.folders.models,
+                self.folders.embedding_folders(),
+                {
+                    "lora": self.folders.lora_folders(),
+                    "hypernet": self.folders.hypernetwork_folders(),
+                },
                 styles=lambda: [style.name for style in self.styles.all()],
                 wildcards=self.wildcards.names,
             ),
@@ -146,20 +152,23 @@ def build(
     database = Database(folders.database)
     cache = FileCache(folders.cache / "files.sqlite")
     catalogue = CheckpointCatalogue(folders.checkpoint_folders(), cache, checkpoint_files)
-    vaes = VaeCatalogue((folders.models / "VAE", *folders.vaes), cache, folders.checkpoint_folders())
+    vaes = VaeCatalogue(folders.vae_folders(), cache, folders.checkpoint_folders())
     models = ModelStore(catalogue, compute.choose, vaes)
     inputs = InputStore(folders.inputs)
+    loras = LoraCatalogue(folders.lora_folders(), cache)
+    hypernetworks = [FileNames(folder, (".pt",)) for folder in folders.hypernetwork_folders()]
+    networks = Networks([LoraTags(loras), HypernetworkTags(hypernetworks)])
     if checkpoint_files:
         settings.update({"model.checkpoint": catalogue.all()[0].filename})
 
     def checked(request: Request) -> Request:
         chosen = request.checkpoint or _chosen_checkpoint(settings, catalogue)
-        return check(replace(request, checkpoint=chosen), models)
+        return check(replace(request, checkpoint=chosen), models, networks)
 
     queue = JobQueue(database, events, checked)
     pictures = PictureIndex(database, folders.outputs)
     wildcards = Wildcards(folders.models / "wildcards")
-    engine = Engine(models, folders.models / "embeddings", wildcards, inputs, Upscalers())
+    engine = Engine(models, folders.embedding_folders(), wildcards, inputs, Upscalers(), networks)
     return Application(
         folders=folders,
         settings=settings,

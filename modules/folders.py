@@ -18,13 +18,17 @@ class Folders:
     Args:
         data: all that is the user's: models, outputs, settings, the queue.
         models: the folder with `Stable-diffusion/`, `VAE/`, `embeddings/`, ...
-        checkpoints, vaes: further folders of them.
+        checkpoints, vaes, embeddings, hypernetworks, loras, upscalers: further folders of them.
     """
 
     data: Path = PROGRAM
     models: Path = field(default=PROGRAM / "models")
     checkpoints: tuple[Path, ...] = ()
     vaes: tuple[Path, ...] = ()
+    embeddings: tuple[Path, ...] = ()
+    hypernetworks: tuple[Path, ...] = ()
+    loras: tuple[Path, ...] = ()
+    upscalers: tuple[Path, ...] = ()
 
     @property
     def outputs(self) -> Path:
@@ -64,6 +68,22 @@ class Folders:
             PROGRAM / "models" / "Stable-diffusion",
         )
         return tuple(dict.fromkeys(folders))
+
+    def vae_folders(self) -> tuple[Path, ...]:
+        """All folders with VAEs."""
+        return (self.models / "VAE", *self.vaes)
+
+    def embedding_folders(self) -> tuple[Path, ...]:
+        """All folders with textual-inversion embeddings; the second is where older installs have them."""
+        return (self.models / "embeddings", self.data / "embeddings", *self.embeddings)
+
+    def hypernetwork_folders(self) -> tuple[Path, ...]:
+        """All folders with hypernetworks."""
+        return (self.models / "hypernetworks", *self.hypernetworks)
+
+    def lora_folders(self) -> tuple[Path, ...]:
+        """All folders with networks of the LoRA family."""
+        return (self.models / "Lora", self.models / "LyCORIS", *self.loras)
 
 
 def inside(folder: Path, name: str, field: str) -> Path:

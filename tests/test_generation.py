@@ -46,7 +46,7 @@ def models(folder: Path) -> ModelStore:
 def engine(models: ModelStore, folder: Path) -> Engine:
     (folder / "wildcards").mkdir()
     (folder / "wildcards" / "animal.txt").write_text("cat\ndog\nfox\nhorse\nrabbit\n")
-    return Engine(models, folder / "embeddings", Wildcards(folder / "wildcards"))
+    return Engine(models, (folder / "embeddings",), Wildcards(folder / "wildcards"))
 
 
 @pytest.fixture(scope="module")

@@ -204,6 +204,21 @@ def test_every_key_of_the_reference_files_is_found_and_fits(name: str) -> None:
 
 
 @pytest.mark.reference
+@pytest.mark.parametrize(("name", "config"), [("xl", TINY_SD15), ("sd2", TINY_SD15), ("lora", TINY_SDXL)])
+def test_reference_files_for_another_kind_of_model(name: str, config: UNetConfig) -> None:
+    path = reference() / "pictures" / "networks" / "Lora" / f"{name}.safetensors"
+    if not path.is_file():
+        pytest.skip(f"no reference data at {path}")
+    with torch.device("meta"):
+        unet = UNet(config)
+    file = LoraFile.read(path)
+    adapter = LoraAdapter(unet, [], "another family")
+    with pytest.raises(BadFile, match=r"it is for another kind of model.*another family"):
+        adapter.set([LoraUse(file)])
+    assert adapter.active == ()
+
+
+@pytest.mark.reference
 def test_hashes_of_the_reference_infotexts() -> None:
     folder = reference() / "pictures" / "networks" / "Lora"
     catalogue = LoraCatalogue([folder])
@@ -309,6 +324,19 @@ def test_files_stay_open_until_they_change(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(BadFile, match="can't be read"):
         catalogue.open(entry)
+
+
+def test_opened_files_are_let_go_when_they_take_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = [written(tmp_path, lora(), None, name).stat().st_size for name in "abc"]
+    monkeypatch.setattr("modules.networks.lora.catalogue._KEPT_BYTES", sizes[0] * 2)
+    catalogue = LoraCatalogue([tmp_path])
+    a, b, c = catalogue.all()
+    first, second = catalogue.open(a), catalogue.open(b)
+    catalogue.open(c)
+    assert catalogue.open(b) is second
+    assert catalogue.open(a) is not first
 
 
 def test_notes_and_previews(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def client_of(house: House, names: Any) -> TestClient:
 
 @pytest.fixture
 def client(house: House, models: Path) -> TestClient:
-    names = NetworkNames(models, lambda: ["Inked", "plain"], lambda: ["animals", "more/birds"])
+    names = names_in(models, lambda: ["Inked", "plain"], lambda: ["animals", "more/birds"])
     return client_of(house, names)
 
 
@@ -164,7 +164,7 @@ def test_refusals_of_completion(client: TestClient, query: dict[str, Any]) -> No
 
 
 def test_names_follow_the_folder(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = NetworkNames(models)
+    names = names_in(models)
     assert names.networks("lora") == ["Ink", "thin ink"]
     (models / "Lora" / "sub" / "oil.safetensors").write_bytes(b"")
     assert names.networks("lora") == ["Ink", "oil", "thin ink"]
@@ -181,7 +181,7 @@ def test_names_follow_the_folder(models: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_folders_that_are_not_there(tmp_path: Path) -> None:
-    names = NetworkNames(tmp_path / "nowhere")
+    names = names_in(tmp_path / "nowhere")
     assert (names.embeddings(), names.networks("lora"), names.styles(), names.wildcards()) == ([], [], [], [])
     (tmp_path / "nowhere" / "Lora").mkdir(parents=True)
     (tmp_path / "nowhere" / "Lora" / "late.pt").write_bytes(b"")
@@ -190,14 +190,14 @@ def test_folders_that_are_not_there(tmp_path: Path) -> None:
 
 def test_folders_that_hold_themselves(models: Path) -> None:
     (models / "Lora" / "again").symlink_to(models / "Lora", target_is_directory=True)
-    assert NetworkNames(models).networks("lora") == ["Ink", "thin ink"]
+    assert names_in(models).networks("lora") == ["Ink", "thin ink"]
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"\xff" * 40, struct.pack("<Q", 2) + b"[]", struct.pack("<Q", 4) + b"{:{:", safetensors(0)]
 )
 def test_vectors_of_damaged_files(models: Path, data: bytes) -> None:
-    names = NetworkNames(models)
+    names = names_in(models)
     assert names.embedding_vectors("EasyLook") == 5
     (models / "embeddings" / "EasyLook.safetensors").write_bytes(data)
     assert names.embedding_vectors("EasyLook") == 1
@@ -209,7 +209,7 @@ def test_ten_thousand_names(house: House, tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     for number in range(10_000):
         (folder / f"style {number:05d} ink.safetensors").touch()
-    client = client_of(house, NetworkNames(tmp_path / "many"))
+    client = client_of(house, names_in(tmp_path / "many"))
     long_ago = time.time() - 100
     os.utime(folder, (long_ago, long_ago))
     assert len(client.get("/easel/names", params={"q": "style"}).json()) == 20

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from modules.faults import UnknownName
-from modules.generation.guidance import PassPlan, PictureCondition, guidance_for
+from modules.generation.guidance import PassPlan, PictureCondition, encoding_settings, guidance_for
 from modules.generation.options import SamplingOptions
 from modules.generation.prompting import prompts_of
 from modules.generation.requests import PictureRequest
@@ -19,6 +19,7 @@ from modules.generation.results import Monitor
 from modules.generation.session import Session
 from modules.imaging.pixels import preview_image
 from modules.models import noise_schedule
+from modules.prompts.tags import extract_tags
 from modules.sampling.catalogue import Sampler, Scheduler
 from modules.sampling.denoiser import GuidedDenoiser, LatentMask
 from modules.sampling.noise import PictureNoise, Seeds
@@ -65,11 +66,13 @@ class Batch:
         self.numbers = numbers
         self.steps = steps
         self.steps_done = 0
+        self.network_parameters: dict[str, str] = {}
         self.prompts = prompts_of(request, session.wildcards, numbers.start)
 
     def sample(self, one: Pass) -> Sampled:
         """Sample latents `[B, 4, h, w]`."""
         model = self.session.model
+        self._set_networks(one.plan)
         guidance = guidance_for(self.request, one.plan, self.session.encoder, model.family, one.picture)
         denoiser = GuidedDenoiser(
             model.unet,
@@ -151,6 +154,23 @@ class Batch:
         parameter = next(vae.parameters())
         return torch.cat([vae.encode(one[None].to(parameter)).float() for one in pixels])
 
+    def _set_networks(self, plan: PassPlan) -> None:
+        """Have the networks act that the pass's prompt names, and no others."""
+        session, networks = self.session, self.session.networks
+        if networks is None:
+            return
+        tags = extract_tags(plan.prompts.prompt)[1] if self.request.text.networks else []
+        applied = networks.set(session.model, tags)
+        bundled = {name: vectors for each in applied for name, vectors in each.embeddings.items()}
+        if any(each.text_changed for each in applied) or bundled:
+            embeddings = session.embeddings
+            if embeddings is not None and bundled:
+                embeddings = embeddings.with_bundled(bundled)
+            session.encoder.change(embeddings)
+        if plan.first_pass_calls is None:
+            self.network_parameters = {k: v for each in applied for k, v in each.infotext.items()}
+            self.network_parameters |= _embedding_hashes(self.request, plan, session)
+
     def _preview_of(self, denoised: Tensor) -> Callable[[], Image]:
         return lambda: preview_image(self.session.colours(denoised))
 
@@ -159,6 +179,26 @@ class Batch:
         asked = self.monitor.stop_requested() or self.monitor.skip_requested()
         if asked and self.steps_done < self.steps:
             raise Stopped
+
+
+def _embedding_hashes(request: PictureRequest, plan: PassPlan, session: Session) -> dict[str, str]:
+    """The embeddings of the prompts for the recipe: once for each text encoder, as the field's programs write it."""
+    if session.embeddings is None:
+        return {}
+    from modules.networks.embedding_files import hash12
+
+    settings = encoding_settings(request)
+    labels = []
+    for text in (extract_tags(plan.prompts.prompt)[0], plan.prompts.negative_prompt):
+        for name in session.encoder.embeddings_in(text, settings):
+            if name in session.embeddings.loaded:
+                label = f"{_plain(name)}: {hash12(session.embeddings.loaded[name].path)}"
+                labels += [label] * len(session.model.texts)
+    return {"TI hashes": ", ".join(labels)} if labels else {}
+
+
+def _plain(name: str) -> str:
+    return name.replace(":", "").replace(",", "")
 
 
 def sampler_settings(options: SamplingOptions) -> SamplerSettings:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modules.faults import InvalidField, NotPossibleNow, NotSupported
+from modules.faults import InvalidField, NotPossibleNow
 from modules.generation.requests import HiresFix, ImageToImage, Request, TextToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.models.store import ModelStore
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from modules.generation.session import Pictures, Session
     from modules.imaging.upscalers import Upscalers
     from modules.models.latent_diffusion import LatentDiffusion
+    from modules.networks.applying import Networks
     from modules.networks.embeddings import EmbeddingFolder, Signature
 
 
-def check(request: Request, models: ModelStore) -> Request:
+def check(request: Request, models: ModelStore, networks: Networks | None = None) -> Request:
     """The request with its names resolved, so that it means the same whenever it is carried out.
 
     Cheap: nothing is loaded.
@@ -32,8 +33,8 @@ def check(request: Request, models: ModelStore) -> Request:
     sampler, scheduler = resolve(request.sampler, request.scheduler)
     if request.steps == 1 and sampler.discard_next_to_last:
         raise InvalidField("steps", f"{sampler.name} needs at least 2 steps.")
-    if tags := extract_tags(request.prompt)[1]:
-        raise NotSupported(f"{tags[0]} can't be applied: network files aren't supported yet.", "prompt")
+    if networks is not None and request.text.networks:
+        networks.check(extract_tags(request.prompt)[1])
     checkpoint = models.resolve(request.checkpoint)
     if models.vaes is not None:
         models.vaes.for_checkpoint(checkpoint, request.vae)  # says so if there is none of that name
@@ -54,25 +55,28 @@ class Engine:
     """Runs requests, one at a time. torch is imported with the first of them.
 
     Args:
-        embeddings: the folder with textual-inversion embeddings; None has none.
+        embeddings: the folders with textual-inversion embeddings.
         wildcards: the folder with wildcard files; None has none.
         pictures: where the pictures are that requests name; None: there are none.
         upscalers: what makes pictures larger; None: filters only.
+        networks: what the network tags of prompts mean; None: they mean nothing.
     """
 
     def __init__(
         self,
         models: ModelStore,
-        embeddings: Path | None = None,
+        embeddings: Sequence[Path] = (),
         wildcards: Wildcards | None = None,
         pictures: Pictures | None = None,
         upscalers: Upscalers | None = None,
+        networks: Networks | None = None,
     ) -> None:
         self._models = models
         self._wildcards = wildcards
         self._pictures = pictures
         self._upscalers = upscalers
-        self._embeddings_path = embeddings
+        self._networks = networks
+        self._embedding_folders = tuple(embeddings)
         self._embeddings: EmbeddingFolder | None = None
         self._session: Session | None = None
         self._signature: Signature = ()
@@ -117,19 +121,25 @@ class Engine:
         from modules.networks.embeddings import EmbeddingFolder
         from modules.prompts.encode import PromptEncoder
 
-        if self._embeddings is None and self._embeddings_path is not None:
-            self._embeddings = EmbeddingFolder(self._embeddings_path)
-        folder = self._embeddings
-        signature = folder.signature() if folder else ()
+        if self._embeddings is None:
+            self._embeddings = EmbeddingFolder(*self._embedding_folders)
+        signature = self._embeddings.signature()
         session = self._session
         if session is None or session.model is not model or signature != self._signature:
             widths = tuple(tower.encoder.config.width for tower in model.texts)
-            embeddings = folder.for_widths(widths, tokenize) if folder else None
+            embeddings = self._embeddings.for_widths(widths, tokenize)
             prompts = PromptEncoder(model.texts, model.compute.device, embeddings)
             same_model = session is not None and session.model is model
             colours = session.colours if session and same_model else LatentColours.fit(model.vae)
             session = self._session = Session(
-                model, prompts, colours, self._wildcards, self._pictures, self._upscalers
+                model,
+                prompts,
+                colours,
+                self._wildcards,
+                self._pictures,
+                self._upscalers,
+                self._networks,
+                embeddings,
             )
             self._signature = signature
         return session

@@ -55,6 +55,12 @@ class PassPlan:
     first_pass_calls: int | None = None
 
 
+def encoding_settings(request: PictureRequest) -> EncodingSettings:
+    """How a request's texts are read and encoded."""
+    text = request.text
+    return EncodingSettings(text.clip_skip, text.sdxl_clip_skip, text.emphasis, text.comma_backtrack)
+
+
 def guidance_for(
     request: PictureRequest,
     plan: PassPlan,
@@ -64,7 +70,7 @@ def guidance_for(
 ) -> Guidance:
     """Read and encode the prompts of a pass."""
     text = request.text
-    settings = EncodingSettings(text.clip_skip, text.sdxl_clip_skip, text.emphasis, text.comma_backtrack)
+    settings = encoding_settings(request)
     if plan.first_pass_calls is None:
         prompt = compile_prompt(*plan.prompts, plan.prompt_calls)
     else:

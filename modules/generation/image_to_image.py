@@ -92,7 +92,7 @@ def _batch(
     if monitor.skip_requested():
         return
     stopped_at = None if sampled.complete else batch.steps_done
-    recipe = Recipe(request, batch.prompts, session.model, sampler, scheduler, stopped_at)
+    recipe = Recipe(request, batch.prompts, session.model, sampler, scheduler, stopped_at, batch.network_parameters)
     for number, latent, prepared in zip(numbers, sampled.latents, pictures, strict=True):
         yield GeneratedImage(
             image=prepared.finish(to_image(batch.decode(latent))),

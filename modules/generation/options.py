@@ -134,6 +134,7 @@ class TextOptions:
         emphasis: what weights do to the vectors.
         comma_backtrack: how far back, in tokens, a full chunk looks for a comma to break at.
         wildcards: fill in `__name__` and `{a|b}` for each picture, chosen by its seed.
+        networks: heed network tags; else they are only taken out.
         pad_negative: fill the shorter of prompt and negative prompt up to the other's length.
         sdxl_clip_skip: SDXL's first text encoder heeds `clip_skip` too.
         sdxl_crop: SDXL is told that the picture was cropped by so much, in pixels (top, left).
@@ -145,6 +146,7 @@ class TextOptions:
     comma_backtrack: int = 20
     pad_negative: bool = False
     wildcards: bool = True
+    networks: bool = True
     sdxl_clip_skip: bool = False
     sdxl_crop: tuple[int, int] = (0, 0)
     aesthetic_scores: tuple[float, float] = (6.0, 2.5)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from modules.imaging.upscalers import Upscalers
 from modules.models.latent_diffusion import LatentDiffusion
 from modules.models.latent_preview import LatentColours
+from modules.networks.applying import Networks
+from modules.networks.embeddings import Embeddings
 from modules.prompts.encode import PromptEncoder
 from modules.prompts.wildcards import Wildcards
 
@@ -31,6 +33,8 @@ class Session:
         wildcards: what `__name__` and `{a|b}` stand for; None leaves them as they are written.
         pictures: where the pictures are that requests name; None: there are none.
         upscalers: what makes pictures larger; None: filters only.
+        networks: what the network tags of prompts mean; None: they mean nothing.
+        embeddings: words with vectors of their own.
         on: the session of another checkpoint.
     """
 
@@ -40,4 +44,6 @@ class Session:
     wildcards: Wildcards | None = None
     pictures: Pictures | None = None
     upscalers: Upscalers | None = None
+    networks: Networks | None = None
+    embeddings: Embeddings | None = None
     on: Callable[[str], Session] | None = None

@@ -55,7 +55,7 @@ def _batch(
     if monitor.skip_requested():
         return
     stopped_at = None if sampled.complete else batch.steps_done
-    recipe = Recipe(request, batch.prompts, session.model, sampler, scheduler, stopped_at)
+    recipe = Recipe(request, batch.prompts, session.model, sampler, scheduler, stopped_at, batch.network_parameters)
     for number, latent in zip(numbers, sampled.latents, strict=True):
         yield GeneratedImage(
             image=to_image(batch.decode(latent)),

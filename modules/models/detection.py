@@ -67,6 +67,7 @@ def unet_config(shapes: Shapes, family: Family) -> UNetConfig:
         vector_width=shapes["label_emb.0.0.weight"][1] if "label_emb.0.0.weight" in shapes else None,
         classes=shapes["label_emb.weight"][0] if "label_emb.weight" in shapes else None,
         text_twice=_text_twice(shapes, blocks, contexts[0]),
+        middle_residual_blocks=sum(f"middle_block.{i}.in_layers.2.weight" in shapes for i in range(3)),
     )
 
 

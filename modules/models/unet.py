@@ -38,6 +38,7 @@ class UNetConfig:
         channels: width of the first level; the others are `channels * multipliers[level]`.
         input_depths: per level, per residual block: the number of transformer blocks after it (0: none).
         middle_depth: the number of transformer blocks in the middle (0: none).
+        middle_residual_blocks: 2; fewer where the middle was cut down (1 in SSD-1B, which has nothing else there).
         output_depths: as `input_depths`, from the first level to the last, with one block more for each level.
         heads: number of attention heads, or None where `head_channels` gives the width of one.
         linear_projections: linear layers around the transformers (SD2, SDXL), not 1x1 convolutions (SD1).
@@ -60,6 +61,7 @@ class UNetConfig:
     vector_width: int | None = None
     classes: int | None = None
     text_twice: tuple[bool, ...] = ()
+    middle_residual_blocks: int = 2
 
     def heads_for(self, width: int) -> int:
         """The number of attention heads at a level of this width."""
@@ -113,13 +115,8 @@ class UNet(nn.Module):
                 skips.append(width)
         self.input_blocks = nn.ModuleList(inputs)
 
-        self.middle_block = nn.ModuleList(
-            [
-                ResBlock(width, width, embedding),
-                *transformer(width, config.middle_depth),
-                ResBlock(width, width, embedding),
-            ]
-        )
+        middle = [ResBlock(width, width, embedding) for _ in range(config.middle_residual_blocks)]
+        self.middle_block = nn.ModuleList([*middle[:1], *transformer(width, config.middle_depth), *middle[1:]])
 
         outputs = []
         for level in reversed(range(len(config.multipliers))):

@@ -6,12 +6,11 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 SUFFIXES = (".safetensors", ".pt", ".bin", ".ckpt")
-FOLDERS = {"lora": "Lora", "hypernet": "hypernetworks"}
-"""Where the files of a kind of network tag are, below the folder of models."""
+EMBEDDING_SUFFIXES = (".safetensors", ".pt", ".bin")
 LONGEST_HEADER = 1 << 20
 _SETTLED_SECONDS = 2.0
 
@@ -69,24 +68,32 @@ class NetworkNames:
     """The names that a prompt may use, from the folders of models.
 
     Args:
-        models: with `embeddings/`, `Lora/`, `hypernetworks/`; none of them need exist.
+        embeddings: folders with them; networks: those of each kind of tag. None of them need exist.
         styles, wildcards: say the names of those.
     """
 
-    def __init__(self, models: Path, styles: Names = list, wildcards: Names = list) -> None:
-        self._embeddings = FileNames(models / "embeddings")
-        self._networks = {kind: FileNames(models / folder) for kind, folder in FOLDERS.items()}
+    def __init__(
+        self,
+        embeddings: Sequence[Path],
+        networks: Mapping[str, Sequence[Path]],
+        styles: Names = list,
+        wildcards: Names = list,
+    ) -> None:
+        self._embeddings = [FileNames(folder, EMBEDDING_SUFFIXES) for folder in embeddings]
+        self._networks = {
+            kind: [FileNames(folder) for folder in folders] for kind, folders in networks.items()
+        }
         self._styles = styles
         self._wildcards = wildcards
         self._vectors: dict[Path, tuple[tuple[int, int], int]] = {}
 
     def embeddings(self) -> list[str]:
         """Names of textual-inversion embeddings."""
-        return list(self._embeddings.files())
+        return _names_in(self._embeddings)
 
     def embedding_vectors(self, name: str) -> int:
         """How many vectors an embedding has; 1 where its file doesn't say so in its header."""
-        path = self._embeddings.files().get(name)
+        path = next((f[name] for folder in self._embeddings if name in (f := folder.files())), None)
         if path is None or path.suffix.lower() != ".safetensors":
             return 1
         try:
@@ -101,8 +108,7 @@ class NetworkNames:
 
     def networks(self, kind: str) -> list[str]:
         """Names of the networks of a kind of tag, "lora" or "hypernet"; of another kind there are none."""
-        files = self._networks.get(kind)
-        return list(files.files()) if files else []
+        return _names_in(self._networks.get(kind, ()))
 
     def styles(self) -> list[str]:
         """Names of styles."""
@@ -111,6 +117,11 @@ class NetworkNames:
     def wildcards(self) -> list[str]:
         """Names of wildcards."""
         return self._wildcards()
+
+
+def _names_in(folders: Sequence[FileNames]) -> list[str]:
+    names = {name for folder in folders for name in folder.files()}
+    return sorted(names, key=lambda name: (name.casefold(), name))
 
 
 def _time_of(place: str) -> int:

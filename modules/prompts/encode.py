@@ -59,9 +59,15 @@ class PromptEncoder:
         self._embeddings = embeddings
         self._cache: OrderedDict[tuple[tuple[str, ...], EncodingSettings], list[Conditioning]] = OrderedDict()
 
-    def forget(self) -> None:
-        """Forget what was encoded: the text encoders' weights have changed."""
+    def change(self, embeddings: EmbeddingSource | None) -> None:
+        """Forget what was encoded: the text encoders' weights or the embeddings have changed."""
+        self._embeddings = embeddings
         self._cache.clear()
+
+    def embeddings_in(self, text: str, settings: EncodingSettings) -> list[str]:
+        """The names of the embeddings in a text, each once, in its order."""
+        chunks = self._chunks(text, TokenVocabulary(), settings) if self._embeddings else []
+        return list(dict.fromkeys(ref.name for chunk in chunks for _, ref in chunk.vectors))
 
     @torch.inference_mode()
     def encode(self, texts: tuple[str, ...], settings: EncodingSettings) -> list[Conditioning]:

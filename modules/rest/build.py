@@ -9,6 +9,7 @@ from modules.rest import (
     events,
     gallery,
     image_to_image,
+    inputs,
     information,
     internal,
     later,
@@ -51,6 +52,7 @@ def build_app(
     for router in (
         text_to_image.routes(generation, services.inputs),
         image_to_image.routes(generation, services.inputs),
+        inputs.routes(services.inputs),
         information.routes(services, options),
         progress.routes(services, tasks),
         later.routes(services, options),

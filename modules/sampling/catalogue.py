@@ -201,6 +201,7 @@ SAMPLERS: tuple[Sampler, ...] = (
     Sampler(
         "ER SDE", ("er_sde",), "er_sde", "Karras", origin="multistep_samplers", takes=frozenset({_NOISE})
     ),
+    Sampler("SA-Solver", ("sa_solver",), "sa_solver", "Karras", origin="sa_solver", takes=_ANCESTRAL),
 )
 
 
@@ -228,6 +229,8 @@ SCHEDULERS: tuple[Scheduler, ...] = (
     Scheduler("normal", "Normal", needs_inner_model=True),
     Scheduler("ddim", "DDIM", needs_inner_model=True),
     Scheduler("beta", "Beta", needs_inner_model=True),
+    Scheduler("linear_quadratic", "Linear Quadratic", ("LinearQuadratic",)),
+    Scheduler("turbo", "Turbo", needs_inner_model=True),
 )
 
 

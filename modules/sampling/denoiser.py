@@ -2,7 +2,8 @@
 
 `denoiser(x, sigma) -> denoised`, where `x = clean + sigma * noise`.
 Sources: Ho & Salimans, "Classifier-Free Diffusion Guidance" (2022); Karras et al. 2022 for the scalings;
-Liu et al., "Compositional Visual Generation" (2022) for several weighted conditions.
+Liu et al., "Compositional Visual Generation" (2022) for several weighted conditions; Podell et al., "SDXL" (2023)
+for the refiner.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from torch import Tensor
 
 from modules.models.conditioning import Conditioning
 from modules.models.families import Prediction
+from modules.models.noise_schedule import TIMESTEPS
 from modules.models.unet import UNet
+from modules.sampling.guidance_limits import Threshold, rescaled, thresholded
 from modules.sampling.predictor import Predictor
 from modules.sampling.schedules import ModelSigmas
 
@@ -73,6 +76,8 @@ class Guidance:
         skip_negative_always: in every call below it, and not only in odd ones.
         skip_negative_until: leave the negative prompt out in the calls up to this one (-1: never).
         picture_scale: how strongly an editing model follows the picture; None: the model reads no picture.
+        rescale: give the guided prediction the spread of the one without guidance, to this share (0: not at all).
+        threshold: bound the guided prediction; None: don't.
     """
 
     positive: tuple[tuple[float, TextTimeline], ...]
@@ -82,6 +87,8 @@ class Guidance:
     skip_negative_always: bool = False
     skip_negative_until: int = -1
     picture_scale: float | None = None
+    rescale: float = 0.0
+    threshold: Threshold | None = None
 
     def without_negative(self, call: int, sigma: Tensor) -> bool:
         """Whether this call leaves the negative prompt out."""
@@ -108,10 +115,32 @@ class LatentMask:
         return latents * self.change + self.original * (1 - self.change)
 
 
+@dataclass(frozen=True)
+class Switch:
+    """A change of the model within a pass: to SDXL's refiner, or to any other that has the same latents.
+
+    Args:
+        at: from which share of the noise's timesteps on, 0 to 1.
+        to: gives the other U-Net, its guidance, and what it predicts; called once, when it is time.
+        calls: the model calls of the pass: then the share is one of the calls.
+    """
+
+    at: float
+    to: Callable[[], tuple[UNet, Guidance, Prediction]]
+    calls: int | None = None
+
+    def is_due(self, call: int, timestep: Tensor) -> bool:
+        """Args: timestep: of this call, `[B]`."""
+        if self.calls is not None:
+            return call / self.calls >= self.at
+        return (TIMESTEPS - 1 - int(timestep[0].round())) / TIMESTEPS >= self.at
+
+
 class GuidedDenoiser:
     """The U-Net with guidance. One object serves one pass: it counts its calls.
 
     Args:
+        switch: another model takes over within the pass.
         mask: keeps a part of a picture: after every call.
         before_call: called before every model call; may raise to end the sampling.
     """
@@ -124,6 +153,7 @@ class GuidedDenoiser:
         prediction: Prediction = "epsilon",
         before_call: Callable[[], None] | None = None,
         mask: LatentMask | None = None,
+        switch: Switch | None = None,
     ) -> None:
         self.sigmas = sigmas
         self.guidance = guidance
@@ -131,6 +161,7 @@ class GuidedDenoiser:
         self.calls = 0
         self._predictor = Predictor(unet, prediction)
         self._before_call = before_call
+        self._switch = switch
         self._blends = mask is not None
         self._scale_factor = 1.0
         self._keeps_unguided = False
@@ -153,6 +184,10 @@ class GuidedDenoiser:
             self._before_call()
         call = self.calls
         self.calls += 1
+        if self._switch is not None and self._switch.is_due(call, self.sigmas.to_timestep(sigma)):
+            unet, self.guidance, prediction = self._switch.to()
+            self._predictor = Predictor(unet, prediction)
+            self._switch = None
         denoised = self.sigmas.finish(self._guided(x, sigma, call), x, sigma)
         return self.mask.blend(denoised) if self.mask is not None and self._blends else denoised
 
@@ -182,7 +217,11 @@ class GuidedDenoiser:
             return self._compose(self._predict(x, sigma, texts), None, weights, 1.0)
         predictions = self._predict(x, sigma, [*texts, negative])
         self.unguided = predictions[-1] if self._keeps_unguided else None
-        return self._compose(predictions[:-1], predictions[-1], weights, scale)
+
+        def guided(scale: float) -> Tensor:
+            return self._compose(predictions[:-1], predictions[-1], weights, scale)
+
+        return self._limited(guided, scale, x, sigma)
 
     def _guided_by_picture(
         self, x: Tensor, sigma: Tensor, text: Conditioning, negative: Conditioning, scale: float
@@ -191,7 +230,22 @@ class GuidedDenoiser:
         assert self.guidance.picture_scale is not None
         both, picture, neither = self._predict(x, sigma, [text, negative, negative.without_picture()])
         self.unguided = neither if self._keeps_unguided else None
-        return neither + scale * (both - picture) + self.guidance.picture_scale * (picture - neither)
+        of_picture = self.guidance.picture_scale * (picture - neither)
+        return self._limited(lambda scale: neither + scale * (both - picture) + of_picture, scale, x, sigma)
+
+    def _limited(self, guided: Callable[[float], Tensor], scale: float, x: Tensor, sigma: Tensor) -> Tensor:
+        """The prediction with guidance of this scale, rescaled and bounded where the guidance asks for it.
+
+        Args: guided: the prediction for any scale; 1 is that for the prompt alone.
+        """
+        result, threshold = guided(scale), self.guidance.threshold
+        if self.guidance.rescale > 0:
+            origin = self._predictor.origin(x, sigma)
+            result = rescaled(result, guided(1.0), origin, self.guidance.rescale)
+        if threshold is not None:
+            mimic = None if threshold.mimic_scale is None else guided(threshold.mimic_scale)
+            result = thresholded(result, threshold.percentile, mimic)
+        return result
 
     @staticmethod
     def _compose(

@@ -78,7 +78,7 @@ class LcmSigmas(ModelSigmas):
 
     def __init__(self, model: ModelSigmas) -> None:
         self.stride = len(model.sigmas) // LCM_TIMESTEPS
-        super().__init__(model.sigmas[self.stride - 1 :: self.stride])
+        super().__init__(model.sigmas[self.stride - 1 :: self.stride], model.sdxl)
 
     def to_timestep(self, sigma: Tensor) -> Tensor:
         """The nearest of the fifty timesteps (of the model's thousand)."""

@@ -57,6 +57,10 @@ class Predictor:
             return x / (s**2 + 1) - output * s / (s**2 + 1).sqrt()
         return x - output * s
 
+    def origin(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """The denoised latents that an output of zero would mean, `[B, 4, h, w]`; see `guidance_limits`."""
+        return x if self._prediction == "epsilon" else x / (sigma[:, None, None, None] ** 2 + 1)
+
 
 def _with_channels(x: Tensor, channels: Tensor | None) -> Tensor:
     """The latents with the channels of a picture behind them."""

@@ -15,7 +15,7 @@ from modules.sampling.denoiser import GuidedDenoiser
 from modules.sampling.kdiffusion import picture_noise, sampling
 from modules.sampling.noise import PictureNoise
 from modules.sampling.own_samplers import LcmSigmas
-from modules.sampling.schedules import Ends, ModelSigmas
+from modules.sampling.schedules import Ends, ModelSigmas, interpolated
 from modules.sampling.schedules import sigmas as make_sigmas
 from modules.sampling.timestep_samplers import signal_share, timesteps_for
 
@@ -38,6 +38,7 @@ class SamplerSettings:
     rho: float = 0.0
     discard_next_to_last_sigma: bool | None = None
     sgm_noise_multiplier: bool = False
+    custom_sigmas: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,14 +159,7 @@ class _Run:
         if self.sampler.function == "lcm":
             denoiser = denoiser.over(LcmSigmas(denoiser.sigmas))
         model = denoiser.sigmas
-        ends = Ends(
-            settings.sigma_min or model.minimum, settings.sigma_max or model.maximum, settings.rho or None
-        )
-        discard = settings.discard_next_to_last_sigma
-        if discard is None:
-            discard = self.sampler.discard_next_to_last
-        schedule = effective_schedule(self.sampler, self.scheduler)
-        sigmas = make_sigmas(schedule.name, self.steps, model, discard, ends).to(noise.device)
+        sigmas = self._schedule(model).to(noise.device)
         if self.start is None:
             part = sigmas
             x = noise * ((1 + sigmas[0] ** 2).sqrt() if settings.sgm_noise_multiplier else sigmas[0])
@@ -174,6 +168,20 @@ class _Run:
             x = self.start.latents + noise * (part[0] + self.start.extra_noise)
         arguments = self._arguments(model, x, sigmas, part)
         return self._function()(denoiser, x, callback=self.callback, disable=True, **arguments)
+
+    def _schedule(self, model: ModelSigmas) -> Tensor:
+        """The whole schedule, `[steps + 1]`: the user's own, or that of this name."""
+        settings = self.settings
+        if settings.custom_sigmas:
+            return interpolated(settings.custom_sigmas, self.steps)
+        ends = Ends(
+            settings.sigma_min or model.minimum, settings.sigma_max or model.maximum, settings.rho or None
+        )
+        discard = settings.discard_next_to_last_sigma
+        if discard is None:
+            discard = self.sampler.discard_next_to_last
+        schedule = effective_schedule(self.sampler, self.scheduler)
+        return make_sigmas(schedule.name, self.steps, model, discard, ends)
 
     def _function(self) -> Callable[..., Tensor]:
         return sampler_function(self.sampler)

@@ -1,12 +1,14 @@
 """Schedules of sigmas: how the noise falls over the steps. All are computed on the CPU in float32.
 
 Sources: Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models" (2022); Sabour et al.,
-"Align Your Steps" (2024), for KL Optimal too; Lee et al., "Beta Sampling is All You Need" (2024).
+"Align Your Steps" (2024), for KL Optimal too; Lee et al., "Beta Sampling is All You Need" (2024); Polyak et al.,
+"Movie Gen" (2024), section 3.4.2, for Linear Quadratic; Sauer et al., "Adversarial Diffusion Distillation" (2023) for
+Turbo.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +22,13 @@ from modules.sampling.kdiffusion import sampling
 class ModelSigmas:
     """The sigmas that a model was trained with, and the way between sigmas and (fractional) timesteps.
 
-    Args: sigmas: rising, `[T]`.
+    Args:
+        sigmas: rising, `[T]`.
+        sdxl: the model is of SDXL's kind, for which Align Your Steps has values of its own.
     """
 
-    def __init__(self, sigmas: Tensor) -> None:
+    def __init__(self, sigmas: Tensor, sdxl: bool = False) -> None:
+        self.sdxl = sdxl
         self.sigmas = sigmas.float().cpu()
         self.log_sigmas = self.sigmas.log()
 
@@ -113,14 +118,27 @@ def _kl_optimal(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
 
 ALIGN_YOUR_STEPS = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 """The published values for SD1 and ten steps."""
+ALIGN_YOUR_STEPS_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
+"""Those for SDXL."""
+
+
+def interpolated(values: Sequence[float], steps: int) -> Tensor:
+    """Falling sigmas above zero as a schedule of so many steps, with the zero after them: `[steps + 1]`.
+
+    Where there are as many values as steps they are taken as they are, else they are interpolated: the logarithm of
+    sigma is linear between the values, the first one and the last one stay (one step takes the first).
+    """
+    if len(values) == steps or steps == 1:
+        return _with_zero(torch.tensor(values[:steps], dtype=torch.float32))
+    rising = np.log(np.array(values[::-1]))
+    places = np.linspace(0, 1, steps)
+    sigmas = np.exp(np.interp(places, np.linspace(0, 1, len(rising)), rising))[::-1]
+    return _with_zero(torch.from_numpy(sigmas.copy()).float())
 
 
 def _align_your_steps(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
     """The published values, interpolated log-linearly to so many."""
-    published = np.log(np.array(ALIGN_YOUR_STEPS[::-1]))
-    places = np.linspace(0, 1, steps)
-    values = np.exp(np.interp(places, np.linspace(0, 1, len(published)), published))[::-1]
-    return _with_zero(torch.from_numpy(values.copy()).float())
+    return interpolated(ALIGN_YOUR_STEPS_SDXL if model.sdxl else ALIGN_YOUR_STEPS, steps)
 
 
 def _simple(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
@@ -141,6 +159,34 @@ def _beta(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
     return _with_zero(ends.minimum + shares * (ends.maximum - ends.minimum))
 
 
+LINEAR_SHARE = 0.025
+"""How far the slow first half of Linear Quadratic goes."""
+
+
+def _linear_quadratic(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
+    """Straight and slow through the first half of the steps, then along a parabola that continues it smoothly.
+
+    It was made for flow matching, whose time `t` runs from 1 to 0 where latents are `(1 - t) * clean + t * noise`. In
+    that time it is used here: `sigma = t / (1 - t)`, from the `t` of the largest sigma on.
+    """
+    straight = steps // 2
+    curved = steps - straight
+    slope = LINEAR_SHARE / straight if straight else 0.0
+    begun = LINEAR_SHARE if straight else 0.0
+    past = torch.arange(curved, dtype=torch.float64)
+    parabola = begun + slope * past + (1 - begun - slope * curved) * (past / curved) ** 2
+    done = torch.cat([slope * torch.arange(straight, dtype=torch.float64), parabola])
+    t = (1 - done) * ends.maximum / (1 + ends.maximum)
+    return _with_zero(t / (1 - t))
+
+
+def _turbo(steps: int, model: ModelSigmas, ends: Ends) -> Tensor:
+    """Timesteps at equal distances, from the last one on: 999, 749, 499, 249 for four steps."""
+    total = len(model.sigmas)
+    timesteps = (total - torch.arange(steps, dtype=torch.float64) * total / steps).round() - 1
+    return _with_zero(model.sigmas[timesteps.long()])
+
+
 _FUNCTIONS: dict[str, Callable[[int, ModelSigmas, Ends], Tensor]] = {
     "uniform": _uniform,
     "karras": _karras,
@@ -153,6 +199,8 @@ _FUNCTIONS: dict[str, Callable[[int, ModelSigmas, Ends], Tensor]] = {
     "normal": _normal,
     "ddim": _ddim,
     "beta": _beta,
+    "linear_quadratic": _linear_quadratic,
+    "turbo": _turbo,
 }
 
 

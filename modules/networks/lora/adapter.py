@@ -2,8 +2,8 @@
 
 The weights of the modules that a network touches are replaced by new ones (base + change); the base weights are kept
 and put back as they were, the very same tensors. Merging costs nothing in any step, and makes the same pictures as the
-older UI; adding low-rank products on the fly was measured too (benchmarks/networks.py) and is slower from the first
-steps on.
+older UI. The other way, three low-rank products in every call, costs 5 to 9 % of each step of an SD1.5-size model
+(benchmarks/networks.py, ranks 8 and 32 on two CPU cores), where merging takes 0.2 to 0.5 seconds once.
 """
 
 from __future__ import annotations

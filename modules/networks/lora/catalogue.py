@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 SUFFIXES = (".safetensors", ".pt", ".ckpt")
 PREVIEW_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 HASH_DIGITS = 12
-_KEPT_FILES = 8
+_KEPT_BYTES = 1 << 30
 
 Metadata = Mapping[str, str]
 State = tuple[int, int]
@@ -127,7 +127,7 @@ class LoraCatalogue:
         return next((entry for fits in tests for entry in entries if fits(entry)), None)
 
     def open(self, entry: LoraEntry) -> LoraFile:
-        """Read a file; the last few stay in memory, so another weight in the prompt reads nothing.
+        """Read a file; the last ones stay in memory (a gigabyte), so another weight in the prompt reads nothing.
 
         Raises: BadFile.
         """
@@ -143,7 +143,7 @@ class LoraCatalogue:
         with self._lock:
             self._files[entry.path] = (state, file)
             self._files.move_to_end(entry.path)
-            while len(self._files) > _KEPT_FILES:
+            while len(self._files) > 1 and sum(size for (_, size), _ in self._files.values()) > _KEPT_BYTES:
                 self._files.popitem(last=False)
         return file
 
