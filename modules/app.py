@@ -16,6 +16,7 @@ from modules.folders import Folders
 from modules.generation.engine import Engine, check
 from modules.generation.requests import Request
 from modules.imaging.inputs import InputStore
+from modules.imaging.upscalers import Upscalers
 from modules.jobs.database import Database
 from modules.jobs.events import EventHub
 from modules.jobs.merging import Merger
@@ -23,7 +24,6 @@ from modules.jobs.pictures import PictureIndex
 from modules.jobs.queue import JobQueue
 from modules.jobs.terminal import TerminalBar
 from modules.jobs.worker import Worker
-from modules.imaging.upscalers import Upscalers
 from modules.models.catalogue import Checkpoint, CheckpointCatalogue
 from modules.models.file_cache import FileCache
 from modules.models.store import ModelStore
@@ -86,6 +86,13 @@ class Application:
         self.checkpoints.refresh()
         self.vaes.refresh()
 
+    def reload_checkpoint(self) -> None:
+        """Load the chosen checkpoint, anew if it is loaded already.
+
+        Raises: BadFile, NotPossibleNow.
+        """
+        self.models.reload(_chosen_checkpoint(self.settings, self.checkpoints))
+
     def rest_services(self, shut_down: Callable[[], None]) -> RestServices:
         """What the routes need."""
         from modules.rest.services import RestServices
@@ -103,6 +110,9 @@ class Application:
             version=f"Easel {VERSION}",
             shut_down=shut_down,
             inputs=self.inputs,
+            vaes=lambda: _vae_files(self.vaes),
+            unload_checkpoint=lambda: self.models.unload(),
+            reload_checkpoint=self.reload_checkpoint,
             cache=self.folders.cache,
             styles=self.styles,
             merger=self.merger,
@@ -138,12 +148,14 @@ def build(
     checkpoint_files: tuple[Path, ...] = (),
     *,
     styles_files: tuple[Path, ...] = (),
+    vae_files: tuple[Path, ...] = (),
     warm_up: bool = True,
 ) -> Application:
     """Build all services.
 
     Args:
         checkpoint_files: single files added to the list (`--ckpt`); the first becomes the one in use.
+        vae_files: single VAEs added to the list (`--vae-path`).
         styles_files: files with styles; none means `styles.csv` in the data folder.
         warm_up: load the model right after the start, and not with the first job.
     """
@@ -152,7 +164,7 @@ def build(
     database = Database(folders.database)
     cache = FileCache(folders.cache / "files.sqlite")
     catalogue = CheckpointCatalogue(folders.checkpoint_folders(), cache, checkpoint_files)
-    vaes = VaeCatalogue(folders.vae_folders(), cache, folders.checkpoint_folders())
+    vaes = VaeCatalogue(folders.vae_folders(), cache, folders.checkpoint_folders(), vae_files)
     models = ModelStore(catalogue, compute.choose, vaes)
     inputs = InputStore(folders.inputs)
     loras = LoraCatalogue(folders.lora_folders(), cache)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from modules.app import Application, build
 from modules.cli import CommandLine, parse
+from modules.older_settings import take_over_settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -35,9 +36,12 @@ def main(arguments: list[str], started: float) -> int:
     application = build(
         command_line.folders(),
         command_line.checkpoint_files,
-        styles_files=command_line.styles_files,
+        styles_files=command_line.all_styles_files(),
+        vae_files=command_line.vae_files,
         warm_up=not command_line.quick_start,
     )
+    if command_line.older_home is not None:
+        take_over_settings(application, command_line.older_home / "config.json")
     try:
         return _serve(application, command_line, started)
     finally:

@@ -464,7 +464,8 @@ class Parts:
         (folder / "model_index.json").write_text(json.dumps({"_class_name": "Pipeline", **index}))
         (folder / "scheduler").mkdir()
         words = {"epsilon": "epsilon", "v": "v_prediction"}[self.model.prediction]
-        (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps({"prediction_type": words}))
+        scheduler = {"prediction_type": words, "rescale_betas_zero_snr": self.model.zero_terminal_snr}
+        (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
         return folder
 
 

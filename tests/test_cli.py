@@ -111,14 +111,16 @@ def line_with(flag: str, folder: Path) -> list[str]:
     """A line with the flag and a value that suits it."""
     file = folder / "file"
     file.write_text("anna:secret")
-    if flag in ("--ckpt", "--gradio-auth-path"):
+    if flag in ("--ckpt", "--vae-path", "--gradio-auth-path"):
         return [flag, str(file)]
-    if flag in ("--data-dir", "--models-dir", "--ckpt-dir", "--gradio-allowed-path"):
+    if flag in ("--data-dir", "--models-dir", "--ckpt-dir", "--gradio-allowed-path", "--a1111-home"):
         return [flag, str(folder)]
     if flag in ("--tls-keyfile", "--tls-certfile"):
         return ["--tls-keyfile", str(file), "--tls-certfile", str(file)]
     if flag in ("--listen", "--share"):
         return [flag, "--gradio-auth", "a:b"]
+    if flag.endswith(("-dir", "-models-path")) and flag not in LATER and flag not in NO_EFFECT:
+        return [flag, "x"]
     return [flag, *([VALUES[flag]] if flag in VALUES else [])]
 
 

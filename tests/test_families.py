@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from PIL import Image
+from torch import Tensor
 
 pytest.importorskip("diffusers", reason="diffusers is the independent reference of this test")
 pytest.importorskip("transformers")
@@ -22,8 +25,11 @@ from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 
 from modules.generation.batch import Batch
 from modules.generation.conditions import UPSCALER_NOISE_LEVEL, from_picture, without_picture
-from modules.generation.guidance import PictureCondition
-from modules.generation.requests import TextToImage
+from modules.generation.guidance import PassPlan, PictureCondition, guidance_for
+from modules.generation.image_to_image import image_to_image
+from modules.generation.options import TextOptions
+from modules.generation.prompting import Prompts
+from modules.generation.requests import ImageToImage, TextToImage
 from modules.generation.results import Unwatched
 from modules.generation.session import Session
 from modules.models import noise_schedule
@@ -32,16 +38,15 @@ from modules.models.depth_estimator import input_size
 from modules.models.image_encoder import MEAN, STD, resize
 from modules.models.latent_diffusion import LatentDiffusion
 from modules.models.latent_preview import LatentColours
+from modules.models.tensor_names import plain_names
 from modules.models.tokenizer import tokenize
 from modules.prompts.encode import EncodingSettings, PromptEncoder
 from modules.sampling.predictor import Predictor
 from tests import family_models
-from tests.family_models import BOS, EOS, FamilyModel, Text
+from tests.family_models import BOS, EOS, UNET, FamilyModel, State, Text
 
 TOLERANCE = 1e-4
 TEXTS = ("a lighthouse at dusk, oil painting", "")
-PICTURE_MODELS = ("inpainting", "edit", "pix2pix", "depth", "x4", "unclip")
-BY_ID = {model.id: model for model in family_models.ALL}
 
 
 def close(found: Tensor, expected: Tensor) -> None:
@@ -142,7 +147,7 @@ def test_vae_computes_what_diffusers_computes(case: FamilyModel, model: LatentDi
     generator = torch.Generator().manual_seed(0)
     pixels = torch.rand(2, 3, 48, 64, generator=generator) * 2 - 1
     mean = case.parts.vae.encode(pixels).latent_dist.mode()
-    close(model.vae.encode(pixels), mean * case.vae.scale)
+    close(model.vae.encode(pixels) / case.vae.scale, mean)
     cell = model.vae.config.downscale
     latents = torch.randn(1, 4, 48 // cell, 32 // cell, generator=generator)
     decoded = case.parts.vae.decode(latents / case.vae.scale).sample
@@ -192,3 +197,379 @@ def test_a_step_computes_what_diffusers_computes(case: FamilyModel, model: Laten
         x, sigma.expand(2), time.float().expand(2), [Conditioning(text, vector, channels)]
     )
     assert (found - expected).abs().max() < TOLERANCE * float(sigma)
+
+
+# -- what a U-Net is told of a picture ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sampled_is_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """diffusers draws a picture's latent from the VAE's distribution; ours takes the mean, on purpose."""
+    monkeypatch.setattr(DiagonalGaussianDistribution, "sample", lambda self, generator=None: self.mode())
+
+
+def batch_of(model: LatentDiffusion, pictures: int = 2) -> Batch:
+    """As much of a batch as the conditions need."""
+    batch = SimpleNamespace(
+        session=SimpleNamespace(model=model),
+        encode=model.vae.encode,
+        numbers=range(pictures),
+        request=TextToImage(seed=77),
+    )
+    return cast(Batch, batch)
+
+
+def told(model: LatentDiffusion, pixels: Tensor, mask: Tensor | None = None) -> PictureCondition:
+    return from_picture(batch_of(model, len(pixels)), pixels, model.vae.encode(pixels), mask)
+
+
+def some_pixels() -> Tensor:
+    coarse = torch.rand(2, 3, 8, 10, generator=torch.Generator().manual_seed(5)) * 2 - 1
+    return F.interpolate(coarse, size=(64, 80), mode="bilinear")
+
+
+def parts_of(case: FamilyModel) -> SimpleNamespace:
+    """What diffusers' pipelines look for in themselves."""
+    pipeline = SimpleNamespace(vae=case.parts.vae, vae_scale_factor=case.vae.downscale)
+    encode = diffusers.StableDiffusionInpaintPipeline._encode_vae_image
+    pipeline._encode_vae_image = lambda *arguments, **keywords: encode(pipeline, *arguments, **keywords)
+    return pipeline
+
+
+@torch.inference_mode()
+def test_pictures_are_told_as_by_diffusers_pipelines(
+    case: FamilyModel, model: LatentDiffusion, sampled_is_mean: None
+) -> None:
+    pixels = some_pixels()
+    size = (64 // case.vae.downscale, 80 // case.vae.downscale)
+    found = told(model, pixels)
+    rest = (2, 64, 80, torch.float32, torch.device("cpu"), None, False)
+    if model.family.picture == "inpainting":
+        mask = (torch.rand(64, 80, generator=torch.Generator().manual_seed(6)) > 0.5).float()
+        expected = torch.cat(
+            diffusers.StableDiffusionInpaintPipeline.prepare_mask_latents(
+                parts_of(case), mask[None, None], pixels * (mask < 0.5), *rest
+            ),
+            dim=1,
+        )
+        found = told(model, pixels, mask)
+        assert_blank(case, model)
+    elif model.family.picture == "edit":
+        # SDXL's editing pipeline does the same (all but CosXL's, whose latents are scaled)
+        expected = diffusers.StableDiffusionInstructPix2PixPipeline.prepare_image_latents(
+            parts_of(case), pixels, 2, 1, torch.float32, "cpu", False
+        )
+        assert found.scale == 1.5
+    elif model.family.picture == "depth":
+        # diffusers squeezes every picture to 384x384 for MiDaS; ours keeps its ratio, as MiDaS' own transform does
+        looked_at = F.interpolate(pixels, size=input_size(64, 80), mode="bicubic")
+        depth = family_models.depth_network()(looked_at)[:, 0]
+        expected = diffusers.StableDiffusionDepth2ImgPipeline.prepare_depth_map(
+            parts_of(case), pixels, depth, 2, False, torch.float32, torch.device("cpu")
+        )
+        assert (expected.amin().item(), expected.amax().item()) == pytest.approx((-1, 1))
+    elif model.family.picture == "upscale":
+        expected = noisy_small_picture(found, pixels, size)
+    else:
+        assert found.channels is None
+        if model.family.vector == "image":
+            close_vector(found, pixels)
+        return
+    close_channels(found.channels, expected)
+    assert expected.shape == (2, case.unet.in_channels - 4, *size)
+
+
+def assert_blank(case: FamilyModel, model: LatentDiffusion) -> None:
+    """From a prompt alone an inpainting model sees a grey picture that is masked everywhere."""
+    batch = batch_of(model)
+    # the deviation in a group of 32 flat channels is nearly nothing: in float32 there is only rounding to compare
+    ours, theirs = (copy.deepcopy(vae).double() for vae in (model.vae, case.parts.vae))
+    batch.encode = lambda pixels: ours.encode(pixels.double())  # type: ignore[method-assign]
+    found = without_picture(batch, 80, 64).channels
+    assert found is not None and bool((found[:, :1] == 1).all())
+    grey = theirs.encode(torch.zeros(1, 3, 64, 80).double()).latent_dist.mode()
+    close(found[:, 1:] / case.vae.scale, grey)
+
+
+def close_channels(found: Tensor | None, expected: Tensor) -> None:
+    assert found is not None
+    close(found, expected)
+
+
+def noisy_small_picture(found: PictureCondition, pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """What StableDiffusionUpscalePipeline makes of the small picture, with the same noise.
+
+    diffusers is given the small picture; ours is given one of the wanted size, and makes it smaller as Pillow would.
+    """
+    def shrunk(channel: Tensor) -> Tensor:
+        image = Image.fromarray(channel.numpy()).resize(size[::-1], Image.Resampling.BICUBIC)
+        return torch.from_numpy(np.array(image))
+
+    small = torch.stack([torch.stack([shrunk(channel) for channel in one]) for one in pixels])
+    noise = torch.stack(
+        [torch.randn(7, *size, generator=torch.Generator().manual_seed(77 + i))[4:] for i in range(2)]
+    )
+    scheduler = diffusers.DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.0001, beta_end=0.02)
+    for vector in (found.vector, found.negative_vector):
+        assert vector is not None and vector.tolist() == [20]
+    assert UPSCALER_NOISE_LEVEL == 20
+    return scheduler.add_noise(small.clamp(-1, 1), noise, torch.tensor([20]))
+
+
+def close_vector(found: PictureCondition, pixels: Tensor) -> None:
+    """unCLIP's vector against StableUnCLIPImg2ImgPipeline.
+
+    diffusers cuts a square out of the picture; ours squeezes it, as the models were trained. At level 0 diffusers adds
+    a little noise (0.6 % of a deviation); ours leaves it out, so that a seed gives the same picture everywhere.
+    """
+    colours = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
+    mean, std = colours
+    seen = family_models.image_tower()(((resize(pixels, 28) + 1) / 2 - mean) / std)
+    normalizer = diffusers.pipelines.stable_diffusion.StableUnCLIPImageNormalizer(48)
+    normalizer.mean.copy_(torch.linspace(-1, 1, 48)[None])
+    normalizer.std.copy_(torch.linspace(0.5, 2, 48)[None])
+    pipeline = SimpleNamespace(
+        image_normalizer=normalizer,
+        image_noising_scheduler=diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2"),
+    )
+    expected = diffusers.StableUnCLIPImg2ImgPipeline.noise_image_embeddings(
+        pipeline, seen, 0, torch.zeros_like(seen)
+    )
+    assert found.vector is not None and found.negative_vector is not None
+    close(found.vector, expected)
+    assert found.negative_vector.shape == expected.shape and not found.negative_vector.any()
+
+
+@torch.inference_mode()
+def test_numbers_are_told_as_by_diffusers(case: FamilyModel, model: LatentDiffusion) -> None:
+    if not case.numbers:
+        assert model.family.vector in ("none", "image", "noise level")
+        return
+    request = TextToImage(prompt="a cat", negative_prompt="a dog", text=TextOptions(sdxl_crop=(8, 16)))
+    plan = PassPlan(Prompts("a cat", "a dog"), 1152, 896, 5, 5, 7.0)
+    encoder = PromptEncoder(model.texts, torch.device("cpu"))
+    guidance = guidance_for(request, plan, encoder, model.family)
+    size = (896, 1152)
+    for timeline, score, text in ((guidance.positive[0][1], 6.0, "a cat"), (guidance.negative, 2.5, "a dog")):
+        refiner = case.id == "sdxl-refiner"
+        # the refiner's pipeline sends the score, the base's the target size
+        numbers = [*size, 8, 16, score] if refiner else [*size, 8, 16, *size]
+        projected = case.parts.unet.add_time_proj(torch.tensor(numbers, dtype=torch.float32)).flatten()
+        pooled = encoder.encode((text,), EncodingSettings())[0].vector
+        vector = timeline.at(0).vector
+        assert pooled is not None and vector is not None
+        torch.testing.assert_close(vector, torch.cat([pooled, projected[None]], dim=1), atol=TOLERANCE, rtol=0)
+
+
+@torch.inference_mode()
+def test_a_picture_is_made_of_a_picture(case: FamilyModel, model: LatentDiffusion) -> None:
+    """The whole way, with whatever the family is told."""
+    picture = Image.radial_gradient("L").convert("RGB").resize((64, 64))
+    session = Session(
+        model,
+        PromptEncoder(model.texts, torch.device("cpu")),
+        LatentColours(torch.zeros(5, 3)),
+        pictures=cast(Any, SimpleNamespace(open=lambda name, field: picture)),
+    )
+    request = ImageToImage(
+        prompt="a cat", init_images=("it",), seed=1, steps=2, sampler="Euler", width=64, height=64, batch_size=2
+    )
+    made = list(image_to_image(request, session, Unwatched()))
+    assert [one.image.size for one in made] == [(64, 64), (64, 64)]
+    assert all(np.asarray(one.image).std() > 1 for one in made)
+    assert made[0].image.tobytes() != made[1].image.tobytes()
+
+
+# -- what a file says about itself ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sd2(tmp_path_factory: pytest.TempPathFactory) -> State:
+    """An SD2 checkpoint with a U-Net that gives back `output` everywhere: what its output convolution adds."""
+    state = family_models.SD2.parts.state()
+    family_models.SD2.__dict__.pop("parts")
+    state[f"{UNET}out.2.weight"] = torch.zeros_like(state[f"{UNET}out.2.weight"])
+    return state
+
+
+def load_saying(
+    sd2: State,
+    folder: Path,
+    output: float = 0.5,
+    metadata: dict[str, str] | None = None,
+    yaml: str = "",
+    **marks: Tensor,
+) -> LatentDiffusion:
+    state = sd2 | {f"{UNET}out.2.bias": torch.full((4,), output)} | marks
+    path = family_models.write(folder / "model.safetensors", state, metadata)
+    if yaml:
+        path.with_suffix(".yaml").write_text(f"model:\n  params:\n{yaml}")
+    loaded = family_models.loaded(path)
+    path.unlink()
+    return loaded
+
+
+NOISE, VELOCITY = 0.5, -0.9
+"""On a latent of 0.5 at the last timestep a U-Net that predicts the noise gives it back; the other the opposite."""
+
+
+@pytest.mark.parametrize(("output", "expected"), [(NOISE, "epsilon"), (-0.4, "epsilon"), (VELOCITY, "v")])
+def test_an_sd2_model_that_says_nothing_is_probed(
+    sd2: State, tmp_path: Path, output: float, expected: str
+) -> None:
+    assert load_saying(sd2, tmp_path, output).prediction == expected
+
+
+@pytest.mark.parametrize(
+    ("metadata", "yaml", "marks", "expected"),
+    [
+        ({"modelspec.prediction_type": "v"}, "", {}, "v"),
+        ({"modelspec.predict_type": "v"}, "", {}, "v"),
+        ({"modelspec.prediction_type": "epsilon"}, "", {"v_pred": torch.zeros(0)}, "v"),
+        ({"modelspec.prediction_type": "v"}, "    parameterization: eps\n", {}, "epsilon"),
+        ({}, "    parameterization: v\n", {}, "v"),
+        ({}, "    linear_start: 0.001\n", {}, "epsilon"),
+        ({"modelspec.prediction_type": "something"}, "", {}, "epsilon"),
+    ],
+)
+def test_what_a_file_says_goes_before_the_probe(
+    sd2: State, tmp_path: Path, metadata: dict[str, str], yaml: str, marks: State, expected: str
+) -> None:
+    output = NOISE if expected == "v" or "something" in str(metadata) or "start" in yaml else VELOCITY
+    assert load_saying(sd2, tmp_path, output, metadata, yaml, **marks).prediction == expected
+
+
+def test_a_config_beside_says_betas_and_scale(sd2: State, tmp_path: Path) -> None:
+    yaml = "    linear_start: 0.0001\n    linear_end: 0.02\n    scale_factor: 0.3\n"
+    model = load_saying(sd2, tmp_path, yaml=yaml)
+    expected = diffusers.DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.0001, beta_end=0.02)
+    torch.testing.assert_close(model.alphas_cumprod, expected.alphas_cumprod, atol=1e-6, rtol=0)
+    assert model.vae.config.scale == 0.3
+
+
+def test_a_files_own_noise_schedule_is_taken(sd2: State, tmp_path: Path) -> None:
+    own = noise_schedule.alphas_cumprod(0.001, 0.01)
+    assert torch.equal(load_saying(sd2, tmp_path, alphas_cumprod=own).alphas_cumprod, own)
+    stretched = load_saying(sd2, tmp_path, alphas_cumprod=own, ztsnr=torch.zeros(0)).alphas_cumprod
+    assert stretched[-1] < 1e-7 and stretched[0] == pytest.approx(float(own[0]))
+    marked = load_saying(sd2, tmp_path, metadata={"ztsnr": "True"}).alphas_cumprod
+    assert marked[-1] < 1e-7
+
+
+# -- the ways in which the same model is stored ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sd1(tmp_path_factory: pytest.TempPathFactory) -> tuple[State, LatentDiffusion]:
+    """An SD1 checkpoint's tensors, and the model that its .safetensors file in float32 gives."""
+    state = family_models.SD1.parts.state()
+    family_models.SD1.__dict__.pop("parts")
+    path = tmp_path_factory.mktemp("sd1") / "model.safetensors"
+    return state, family_models.loaded(family_models.write(path, state))
+
+
+def weights_of(model: LatentDiffusion) -> State:
+    networks = {"unet": model.unet, "vae": model.vae, "text": model.texts[0].encoder}
+    return {f"{part}.{name}": w for part, n in networks.items() for name, w in n.state_dict().items()}
+
+
+def assert_same(found: LatentDiffusion, expected: LatentDiffusion, dtype: torch.dtype = torch.float32) -> None:
+    """The same model, with its weights as they are after storage in `dtype`."""
+    assert (found.family, found.prediction) == (expected.family, expected.prediction)
+    assert (found.unet.config, found.vae.config) == (expected.unet.config, expected.vae.config)
+    assert torch.equal(found.alphas_cumprod, expected.alphas_cumprod)
+    weights, wanted = weights_of(found), weights_of(expected)
+    assert set(weights) == set(wanted)
+    assert all(torch.equal(weights[name], wanted[name].to(dtype).float()) for name in wanted)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2, torch.float64], ids=str
+)
+def test_safetensors_in_any_precision(
+    dtype: torch.dtype, sd1: tuple[State, LatentDiffusion], tmp_path: Path
+) -> None:
+    state, expected = sd1
+    stored = {name: w.to(dtype) if w.is_floating_point() else w for name, w in state.items()}
+    found = family_models.loaded(family_models.write(tmp_path / "model.safetensors", stored))
+    assert_same(found, expected, dtype)
+    if dtype is torch.float16:
+        x, text = torch.randn(1, 4, 8, 8), torch.randn(1, 77, 128)
+        with torch.inference_mode():
+            outputs = [m.unet(x, torch.tensor([500.0]), text) for m in (found, expected)]
+        assert 0 < (outputs[0] - outputs[1]).abs().max() < 0.01
+
+
+def averaged(state: State) -> State:
+    """As `LitEma` keeps the averages: without dots."""
+    names = {name: "model_ema." + name.removeprefix("model.").replace(".", "") for name in state}
+    unet = {names[name]: w for name, w in state.items() if name.startswith(UNET)}
+    rest = {name: w for name, w in state.items() if not name.startswith(UNET)}
+    return unet | rest | {"model_ema.decay": torch.tensor(0.9999), "model_ema.num_updates": torch.tensor(7)}
+
+
+WRAPPED: dict[str, Callable[[State], dict[str, Any]]] = {
+    "bare": lambda state: dict(state),
+    "state_dict": lambda state: {"state_dict": state, "global_step": 470000, "callbacks": {"a": [1, None]}},
+    "model prefix": lambda state: {f"model.{name}": w for name, w in state.items()},
+    "module prefix": lambda state: {"state_dict": {f"module.{name}": w for name, w in state.items()}},
+    "averages only": averaged,
+    "both": lambda state: {n: w + 1 for n, w in averaged(state).items() if n.startswith("model_ema.d")} | state,
+}
+
+
+@pytest.mark.parametrize("suffix", ["zip.ckpt", "legacy.ckpt", "safetensors"])
+@pytest.mark.parametrize("wrapping", WRAPPED)
+def test_files_of_every_kind(
+    wrapping: str, suffix: str, sd1: tuple[State, LatentDiffusion], tmp_path: Path
+) -> None:
+    state, expected = sd1
+    content = WRAPPED[wrapping](state)
+    path = tmp_path / f"model.{suffix}"
+    if suffix != "safetensors":
+        torch.save(content, path, _use_new_zipfile_serialization=suffix == "zip.ckpt")
+    elif "state_dict" in content:
+        family_models.write(path, {f"state_dict.{name}": w for name, w in state.items()})
+    else:
+        family_models.write(path, content)
+    assert_same(family_models.loaded(path), expected)
+    path.unlink()
+
+
+def test_averages_of_every_family_get_their_names_back(case: FamilyModel) -> None:
+    names = [UNET + name for name in case.parts.unet_weights]
+    stored = averaged(dict.fromkeys(names, torch.zeros(0)))
+    assert set(plain_names(stored)) == set(names)
+
+
+def test_old_and_new_names_of_clip(sd1: tuple[State, LatentDiffusion], tmp_path: Path) -> None:
+    """Some files have the text encoder without `text_model.`."""
+    state, expected = sd1
+    renamed = {name.replace("transformer.text_model.", "transformer."): w for name, w in state.items()}
+    assert_same(family_models.loaded(family_models.write(tmp_path / "m.safetensors", renamed)), expected)
+
+
+FOLDERS = ("sd1", "sd1-inpainting", "sd2", "sd2-inpainting", "sdxl", "sdxl-v", "sdxl-refiner", "ssd-1b", "sd2-x4")
+
+
+@torch.inference_mode()
+def test_a_diffusers_folder_gives_the_same_model(
+    case: FamilyModel, model: LatentDiffusion, tmp_path: Path
+) -> None:
+    if case.id not in FOLDERS:
+        return
+    found = family_models.loaded(case.parts.save_folder(tmp_path / "model"))
+    assert (found.family, found.prediction) == (model.family, model.prediction)
+    assert torch.equal(found.alphas_cumprod, model.alphas_cumprod)
+    for ours, theirs in ((found.unet, model.unet), (found.vae, model.vae)):
+        weights, expected = ours.state_dict(), theirs.state_dict()
+        assert set(weights) == set(expected)
+        assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    results = [
+        PromptEncoder(towers, torch.device("cpu")).encode(TEXTS, EncodingSettings())
+        for towers in (found.texts, model.texts)
+    ]
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one.tokens, other.tokens, atol=1e-5, rtol=0)
+        if other.vector is not None:
+            torch.testing.assert_close(one.vector, other.vector, atol=1e-5, rtol=0)

@@ -17,6 +17,8 @@ MODULES = ROOT / "modules"
 FLOORS: dict[str, int] = {
     "server": 9,
     "app": 8,
+    "older_settings": 8,
+    "older_settings": 8,
     "cli": 7,
     "compat": 7,
     "pages": 6,

@@ -25,6 +25,12 @@ from tests.rest_support import LOCAL, House, build_house, close
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def names_in(models: Path, *more: Any) -> NetworkNames:
+    """The names in the usual folders below `models`."""
+    networks = {"lora": (models / "Lora",), "hypernet": (models / "hypernetworks",)}
+    return NetworkNames((models / "embeddings",), networks, *more)
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     built = build_house(tmp_path)
@@ -231,7 +237,7 @@ from modules.rest import prompts
 from types import SimpleNamespace
 from fastapi import FastAPI
 app = FastAPI()
-app.include_router(prompts.routes(SimpleNamespace(names=NetworkNames(Path(sys.argv[1])))))
+app.include_router(prompts.routes(SimpleNamespace(names=NetworkNames((Path(sys.argv[1]),), {}))))
 client = TestClient(app)
 assert client.post("/easel/prompt", json={"prompt": "a cat", "sampler": "Euler"}).json()["used"] == 2
 assert client.get("/easel/names").json() == []

@@ -27,6 +27,15 @@ EVERYWHERE = "0.0.0.0"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 Users = tuple[tuple[str, str], ...]
 SECRET = {"api_auth", "gradio_auth"}
+UPSCALER_FLAGS = (
+    "--esrgan-models-path",
+    "--realesrgan-models-path",
+    "--dat-models-path",
+    "--bsrgan-models-path",
+    "--scunet-models-path",
+    "--swinir-models-path",
+)
+OLDER_UPSCALERS = ("models/ESRGAN", "models/RealESRGAN", "models/SwinIR", "models/DAT")
 
 
 @dataclass(frozen=True)
@@ -38,13 +47,18 @@ class CommandLine:
         data_dir: all that is the user's, where that is not the program's folder; models_dir: models, the
             same.
         checkpoint_files: added to the list, the first is to be used; checkpoint_dirs: more folders of them.
+        vae_dirs, embeddings_dirs, hypernetwork_dirs, lora_dirs, upscaler_dirs: more folders of those.
+        vae_files: single VAEs added to the list.
+        older_home: an install of the older UI, whose models, styles and settings are used in place.
         styles_files: files with styles, `*` and `?` in them for several; empty: `styles.csv` with the data.
         api_auth, gradio_auth: pairs of name and password.
         cors_origins: other web sites that may use the API; host_names: further names of this server.
         subpath: path of the page behind a reverse proxy, "/easel", or "".
         autolaunch: open the browser; nowebui: the API only, no page.
         quick_start: don't load a checkpoint before the first job.
-        no_half, no_half_vae, use_cpu, device_id: where and how to compute; None: not said.
+        no_half, no_half_vae, use_cpu, device_id, precision: where and how to compute; None: not said.
+        memory: how much of a model is on the graphics card at a time.
+        nan_check: say so when a result is no numbers.
     """
 
     host: str = LOCALHOST
@@ -55,6 +69,13 @@ class CommandLine:
     models_dir: Path | None = None
     checkpoint_files: tuple[Path, ...] = ()
     checkpoint_dirs: tuple[Path, ...] = ()
+    vae_dirs: tuple[Path, ...] = ()
+    vae_files: tuple[Path, ...] = ()
+    embeddings_dirs: tuple[Path, ...] = ()
+    hypernetwork_dirs: tuple[Path, ...] = ()
+    lora_dirs: tuple[Path, ...] = ()
+    upscaler_dirs: tuple[Path, ...] = ()
+    older_home: Path | None = None
     styles_files: tuple[Path, ...] = ()
     api_auth: Users = ()
     gradio_auth: Users = ()
@@ -76,11 +97,33 @@ class CommandLine:
     no_half_vae: bool = False
     use_cpu: bool = False
     device_id: str | None = None
+    precision: Literal["full", "half", "autocast"] | None = None
+    memory: Literal["normal", "medium", "medium for SDXL", "low"] = "normal"
+    nan_check: bool = True
 
     def folders(self) -> Folders:
         """Where things lie."""
         data = self.data_dir or PROGRAM
-        return Folders(data=data, models=self.models_dir or data / "models", checkpoints=self.checkpoint_dirs)
+        return Folders(
+            data=data,
+            models=self.models_dir or data / "models",
+            checkpoints=(*self.checkpoint_dirs, *self._older("models/Stable-diffusion")),
+            vaes=(*self.vae_dirs, *self._older("models/VAE")),
+            embeddings=(*self.embeddings_dirs, *self._older("embeddings")),
+            hypernetworks=(*self.hypernetwork_dirs, *self._older("models/hypernetworks")),
+            loras=(*self.lora_dirs, *self._older("models/Lora", "models/LyCORIS")),
+            upscalers=(*self.upscaler_dirs, *self._older(*OLDER_UPSCALERS)),
+        )
+
+    def all_styles_files(self) -> tuple[Path, ...]:
+        """The files with styles that are to be used; none: the usual one."""
+        if self.styles_files or self.older_home is None or not (self.older_home / "styles.csv").is_file():
+            return self.styles_files
+        return (self.older_home / "styles.csv",)
+
+    def _older(self, *names: str) -> tuple[Path, ...]:
+        """Folders of the older install, where there is one."""
+        return () if self.older_home is None else tuple(self.older_home / name for name in names)
 
     def server_options(self) -> ServerOptions:
         """How the server listens."""
@@ -269,6 +312,35 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
     add("--models-dir", type=_folder, metavar="FOLDER", help="models, where they are kept elsewhere")
     add("--ckpt", type=_file, action="append", default=[], metavar="FILE", help="a checkpoint to use")
     add("--ckpt-dir", type=_there, action="append", default=[], metavar="FOLDER", help="more checkpoints")
+    folders: tuple[tuple[str, str], ...] = (
+        ("--vae-dir", "more VAEs"),
+        ("--embeddings-dir", "more textual-inversion embeddings"),
+        ("--hypernetwork-dir", "more hypernetworks"),
+        ("--lora-dir", "more networks of the LoRA family"),
+    )
+    for flag, text in folders:
+        add(flag, type=_folder, action="append", default=[], metavar="FOLDER", help=text)
+    for flag in ("--lyco-dir", "--lyco-dir-backcompat"):
+        add(flag, dest="lora_dir", type=_folder, action="append", help=argparse.SUPPRESS)
+    for flag in UPSCALER_FLAGS:
+        add(
+            flag,
+            dest="upscaler_dir",
+            type=_folder,
+            action="append",
+            default=[],
+            metavar="FOLDER",
+            help="more upscalers" if flag == UPSCALER_FLAGS[0] else argparse.SUPPRESS,
+        )
+    add(
+        "--vae-path", type=_file, action="append", default=[], metavar="FILE", help="a VAE to add to the list"
+    )
+    add(
+        "--a1111-home",
+        type=_there,
+        metavar="FOLDER",
+        help="use the models, styles and settings of an older install",
+    )
     add(
         "--styles-file",
         type=_no_folder,
@@ -290,8 +362,29 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     add("--skip-load-model-at-start", action="store_true", help="load the checkpoint with the first job")
     add("--no-half", action="store_true", help="compute in 32 bits")
     add("--no-half-vae", action="store_true", help="decode pictures in 32 bits")
+    add(
+        "--precision",
+        choices=("full", "half", "autocast"),
+        help="full: 32 bits; half: 16 bits, on the CPU too",
+    )
+    add(
+        "--medvram",
+        action="store_true",
+        help="save graphics memory: one part of a model on the card at a time",
+    )
+    add("--medvram-sdxl", action="store_true", help="the same for SDXL only")
+    add("--lowvram", action="store_true", help="save more graphics memory, and be much slower")
+    add("--disable-nan-check", action="store_true", help="don't look for results that are no numbers")
     add("--use-cpu", nargs="+", default=[], metavar="NAME", help="compute on the CPU")
     add("--device-id", metavar="N", help="which graphics card")
+
+
+def _memory(values: argparse.Namespace) -> Literal["normal", "medium", "medium for SDXL", "low"]:
+    if values.lowvram:
+        return "low"
+    if values.medvram:
+        return "medium"
+    return "medium for SDXL" if values.medvram_sdxl else "normal"
 
 
 def is_local(address: str) -> bool:
@@ -323,6 +416,13 @@ def parse(arguments: Sequence[str], program: str = "webui.py") -> CommandLine:
         models_dir=values.models_dir,
         checkpoint_files=tuple(values.ckpt),
         checkpoint_dirs=tuple(values.ckpt_dir),
+        vae_dirs=tuple(values.vae_dir),
+        vae_files=tuple(values.vae_path),
+        embeddings_dirs=tuple(values.embeddings_dir),
+        hypernetwork_dirs=tuple(values.hypernetwork_dir),
+        lora_dirs=tuple(values.lora_dir),
+        upscaler_dirs=tuple(values.upscaler_dir),
+        older_home=values.a1111_home,
         styles_files=tuple(values.styles_file),
         api_auth=tuple(values.api_auth),
         gradio_auth=users,
@@ -344,6 +444,9 @@ def parse(arguments: Sequence[str], program: str = "webui.py") -> CommandLine:
         no_half_vae=values.no_half_vae,
         use_cpu=any(name.lower() in ("all", "sd", "unet") for name in values.use_cpu),
         device_id=values.device_id,
+        precision=values.precision,
+        memory=_memory(values),
+        nan_check=not values.disable_nan_check,
     )
 
 

@@ -19,9 +19,10 @@ from modules.generation.results import Monitor
 from modules.generation.session import Session
 from modules.imaging.pixels import preview_image
 from modules.models import noise_schedule
+from modules.models.latent_diffusion import LatentDiffusion
 from modules.prompts.tags import extract_tags
 from modules.sampling.catalogue import Sampler, Scheduler
-from modules.sampling.denoiser import GuidedDenoiser, LatentMask
+from modules.sampling.denoiser import GuidedDenoiser, LatentMask, Switch
 from modules.sampling.noise import PictureNoise, Seeds
 from modules.sampling.sample import Sampled, SamplerSettings, Start, Stopped, sample
 from modules.sampling.schedules import ModelSigmas
@@ -40,6 +41,7 @@ class Pass:
         picture: what the U-Net is told of a picture.
         start: the picture it begins with; None: noise.
         mask: the part that is kept.
+        switch: another model takes over within the pass (the refiner).
     """
 
     plan: PassPlan
@@ -49,6 +51,7 @@ class Pass:
     picture: PictureCondition = PictureCondition()
     start: Start | None = None
     mask: LatentMask | None = None
+    switch: Switch | None = None
 
 
 class Batch:
@@ -76,11 +79,12 @@ class Batch:
         guidance = guidance_for(self.request, one.plan, self.session.encoder, model.family, one.picture)
         denoiser = GuidedDenoiser(
             model.unet,
-            ModelSigmas(noise_schedule.sigmas(model.alphas_cumprod)),
+            model_sigmas(model, self.request.sampling),
             guidance,
             model.prediction,
             before_call=self._stop_if_asked,
             mask=one.mask,
+            switch=one.switch,
         )
         before = self.steps_done
 
@@ -214,4 +218,13 @@ def sampler_settings(options: SamplingOptions) -> SamplerSettings:
         rho=options.rho,
         discard_next_to_last_sigma=options.discard_next_to_last_sigma,
         sgm_noise_multiplier=options.sgm_noise_multiplier,
+        custom_sigmas=options.custom_sigmas,
     )
+
+
+def model_sigmas(model: LatentDiffusion, options: SamplingOptions) -> ModelSigmas:
+    """The noise levels of a model, with the noise schedule that the request asks for."""
+    alphas = model.alphas_cumprod
+    if options.noise_schedule == "Zero Terminal SNR":
+        alphas = noise_schedule.zero_terminal_snr(alphas)
+    return ModelSigmas(noise_schedule.sigmas(alphas), sdxl=model.family.vector in ("sizes", "aesthetic"))

@@ -98,13 +98,16 @@ def _small_picture(batch: Batch, pixels: Tensor, size: torch.Size) -> PictureCon
     """The picture that is made larger, at the latent's size, with the noise that the x4 upscaler was trained with."""
     model = batch.session.model
     small = F.interpolate(pixels, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
-    noise = torch.stack(
-        [
-            torch.randn(small.shape[1:], generator=torch.Generator().manual_seed(batch.request.seed_of(n)))
-            for n in batch.numbers
-        ]
-    ).to(small)
+    noise = torch.stack([_noise(batch.request.seed_of(n), small.shape) for n in batch.numbers]).to(small)
     signal = model.alphas_cumprod[UPSCALER_NOISE_LEVEL].to(small)
     noisy = signal.sqrt() * small + (1 - signal).sqrt() * noise
     level = torch.tensor([UPSCALER_NOISE_LEVEL], device=small.device)
     return PictureCondition(noisy, vector=level, negative_vector=level)
+
+
+def _noise(seed: int, shape: torch.Size) -> Tensor:
+    """Noise of a seed for one picture of `[B, C, h, w]`, of which the latent's own first noise knows nothing."""
+    _, channels, height, width = shape
+    generator = torch.Generator().manual_seed(seed)
+    # the four channels before these may be the noise that sampling begins with
+    return torch.randn(4 + channels, height, width, generator=generator)[4:]

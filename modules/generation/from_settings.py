@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modules.faults import UnknownName
-from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions
+from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions, parse_sigmas
 from modules.generation.requests import PictureOptions
 from modules.sampling.catalogue import AUTOMATIC, resolve
 from modules.settings.model import Settings
@@ -26,6 +26,11 @@ def sampling_options(settings: Settings, sampler: str) -> SamplingOptions:
         rho=sampling.rho,
         discard_next_to_last_sigma=True if sampling.always_discard_next_to_last_sigma else None,
         sgm_noise_multiplier=sampling.sgm_noise_multiplier,
+        custom_sigmas=parse_sigmas(sampling.custom_sigmas),
+        noise_schedule=sampling.noise_schedule,
+        cfg_rescale=sampling.cfg_rescale,
+        threshold_percentile=sampling.threshold_percentile,
+        threshold_mimic_scale=sampling.threshold_mimic_scale,
     )
 
 

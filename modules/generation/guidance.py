@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from modules.generation.options import SamplingOptions
 from modules.generation.prompting import Prompts
 from modules.generation.requests import PictureRequest
 from modules.models.conditioning import Conditioning
@@ -15,6 +16,7 @@ from modules.prompts.editing import Schedule
 from modules.prompts.encode import EncodingSettings, PromptEncoder
 from modules.prompts.plan import compile_prompt
 from modules.sampling.denoiser import Guidance, TextTimeline
+from modules.sampling.guidance_limits import Threshold
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,15 @@ def guidance_for(
         # the share is of the calls, and it is met while `call / calls <= share`
         skip_negative_until=int(early * plan.calls) if early else -1,
         picture_scale=picture.scale,
+        rescale=request.sampling.cfg_rescale,
+        threshold=_threshold(request.sampling),
     )
+
+
+def _threshold(options: SamplingOptions) -> Threshold | None:
+    if options.threshold_percentile == 0:
+        return None
+    return Threshold(options.threshold_percentile, options.threshold_mimic_scale or None)
 
 
 def _with_vector(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from modules.faults import InvalidField
@@ -16,6 +17,8 @@ RANDOM_SEED = -1
 
 Emphasis = Literal["Original", "No norm", "Ignore", "None"]
 NoiseSource = Literal["CPU", "NV", "GPU"]
+NoiseSchedule = Literal["Default", "Zero Terminal SNR"]
+MAX_SIGMAS = MAX_STEPS
 
 
 def check_number(
@@ -49,6 +52,36 @@ def check_text(name: str, label: str, value: str) -> None:
         )
 
 
+def parse_sigmas(text: str) -> tuple[float, ...]:
+    """Sigmas that a person typed: "14.6, 5, 2, 1, 0.5, 0.1", apart by commas or spaces; a zero at the end is left out.
+
+    Raises: InvalidField: something in it is no number. Whether they fall, `SamplingOptions` checks.
+    """
+    values = []
+    for word in text.replace(",", " ").replace(";", " ").split():
+        try:
+            values.append(float(word))
+        except ValueError:
+            raise InvalidField("custom_sigmas", f"Custom sigmas: {word!r} is no number.") from None
+    return tuple(values[:-1] if values and values[-1] == 0 else values)
+
+
+def check_sigmas(values: tuple[float, ...]) -> None:
+    """Raises: InvalidField: the values are no falling sigmas above zero."""
+    name, label = "custom_sigmas", "Custom sigmas"
+    if not values:
+        return
+    if not 2 <= len(values) <= MAX_SIGMAS:
+        raise InvalidField(name, f"{label} must be from 2 to {MAX_SIGMAS:,} numbers, not {len(values):,}.")
+    for value in values:
+        check_number(name, label, value, 1e-4, 10_000)
+    for before, after in pairwise(values):
+        if not after < before:
+            raise InvalidField(
+                name, f"{label} must fall from number to number, but {after:g} follows {before:g}."
+            )
+
+
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
     """The finer settings of a sampler; None takes the sampler's own default.
@@ -62,6 +95,12 @@ class SamplingOptions:
         sigma_min, sigma_max, rho: other ends and another curve of the schedule (0: its own).
         discard_next_to_last_sigma: None leaves it to the sampler.
         sgm_noise_multiplier: start from noise times `sqrt(1 + sigma_max^2)` and not `sigma_max`.
+        custom_sigmas: falling sigmas above zero that take the place of the schedule (empty: none); zero comes after
+            them. Where there are not as many as steps they are interpolated log-linearly to that number.
+        noise_schedule: that of the model, or stretched until nothing of the signal is left at the last timestep.
+        cfg_rescale: give the guided prediction the contrast of the one without guidance, to this share (0: not).
+        threshold_percentile: dynamic thresholding: the share of values that stay inside the bound (0: off).
+        threshold_mimic_scale: the CFG scale whose range of values is the bound; 0: -1 to 1, as in the paper.
     """
 
     eta: float | None = None
@@ -77,6 +116,11 @@ class SamplingOptions:
     rho: float = 0.0
     discard_next_to_last_sigma: bool | None = None
     sgm_noise_multiplier: bool = False
+    custom_sigmas: tuple[float, ...] = ()
+    noise_schedule: NoiseSchedule = "Default"
+    cfg_rescale: float = 0.0
+    threshold_percentile: float = 0.0
+    threshold_mimic_scale: float = 0.0
 
     def __post_init__(self) -> None:
         if self.eta is not None:
@@ -92,6 +136,14 @@ class SamplingOptions:
         check_number("sigma_min", "Sigma min", self.sigma_min, 0, 1000)
         check_number("sigma_max", "Sigma max", self.sigma_max, 0, 1000)
         check_number("rho", "Rho", self.rho, 0, 100)
+        check_sigmas(self.custom_sigmas)
+        check_choice(
+            "sd_noise_schedule", "Noise schedule", self.noise_schedule, ("Default", "Zero Terminal SNR")
+        )
+        check_number("cfg_rescale", "CFG rescale", self.cfg_rescale, 0, 1)
+        percentile, mimic = "dynamic_threshold_percentile", "dynamic_threshold_mimic_scale"
+        check_number(percentile, "Threshold percentile", self.threshold_percentile, 0, 1)
+        check_number(mimic, "Threshold mimic scale", self.threshold_mimic_scale, 0, 100)
 
 
 @dataclass(frozen=True, kw_only=True)

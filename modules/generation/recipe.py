@@ -91,6 +91,8 @@ class Recipe:
     def _finer_settings(self) -> Parameters:
         request, text, sampling = self.request, self.request.text, self.request.sampling
         beta = self.scheduler.name == "beta"
+        own_sigmas = sampling.custom_sigmas and not (self.sampler.over_timesteps or self.sampler.sigma_range)
+        threshold = sampling.threshold_percentile or None
         return {
             "Schedule max sigma": sampling.sigma_max or None,
             "Schedule min sigma": sampling.sigma_min or None,
@@ -109,6 +111,11 @@ class Recipe:
             "Sigma noise": sampling.s_noise if sampling.s_noise != 1 else None,
             "Discard penultimate sigma": True if sampling.discard_next_to_last_sigma else None,
             "SGM noise multiplier": True if sampling.sgm_noise_multiplier else None,
+            "Noise Schedule": None if sampling.noise_schedule == "Default" else sampling.noise_schedule,
+            "Custom sigmas": ", ".join(f"{s:g}" for s in sampling.custom_sigmas) if own_sigmas else None,
+            "CFG rescale": sampling.cfg_rescale or None,
+            "Dynamic threshold percentile": threshold,
+            "Dynamic threshold mimic scale": sampling.threshold_mimic_scale or None if threshold else None,
             "Beta schedule alpha": BETA_ALPHA if beta else None,
             "Beta schedule beta": BETA_BETA if beta else None,
             "Wildcard prompt": _if_other(request.prompt, self.prompts.prompt),

@@ -15,7 +15,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from modules.faults import BadFile, NotSupported
-from modules.models.checkpoint_file import read_tensors    from torch import Tensor
+from modules.models.checkpoint_file import read_tensors
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
     from modules.compute import Compute
 

@@ -160,7 +160,7 @@ class _Model:
         import torch
 
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.ascontiguousarray(tile)).to(self.net.device)
+            pixels = torch.from_numpy(np.array(tile)).to(self.net.device)
             pixels = pixels.permute(2, 0, 1)[None].to(self.net.dtype) / 255
             if self.net.input_channels == 1:  # each colour by itself, so that none is lost
                 channels = [self.net(pixels[:, i : i + 1])[:, :1] for i in range(3)]

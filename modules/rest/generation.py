@@ -15,7 +15,7 @@ from fastapi import Request as HttpRequest
 from modules.faults import NotSupported
 from modules.generation.from_settings import noise_options, sampling_options, text_options
 from modules.generation.options import NoiseOptions, SamplingOptions
-from modules.generation.requests import ImageToImage, Request, TextToImage
+from modules.generation.requests import Request, TextToImage
 from modules.generation.results import GeneratedImage
 from modules.imaging.infotext import parse as parse_infotext
 from modules.jobs.queue import Job, Status
@@ -44,6 +44,7 @@ NOT_YET: dict[str, str] = {
     "latent_mask": "A mask for the latents alone is",
 }
 """Fields whose only possible value is "not used", and what their sentence begins with."""
+
 
 def refuse_what_is_not_there(body: GenerationBody) -> None:
     """Raises: NotSupported: a field asks for something that this version doesn't do."""
@@ -77,7 +78,7 @@ def common_fields(body: GenerationBody, settings: Settings) -> dict[str, Any]:
         "save": body.save_images and not body.do_not_save_samples and settings.saving.save,
         "sampling": _sampling(body, settings, sampler),
         "noise": _noise(body, settings),
-        "text": text_options(settings),
+        "text": replace(text_options(settings), networks=not body.disable_extra_networks),
     }
 
 
@@ -201,12 +202,10 @@ class Generation:
         finally:
             self._services.worker.take_results(job.id)
 
-    def _submit(
-        self, body: Body, to_request: Callable[[Body, Settings], Request]
-    ) -> tuple[Job, Settings]:
+    def _submit(self, body: Body, to_request: Callable[[Body, Settings], Request]) -> tuple[Job, Settings]:
         services = self._services
         current = services.settings.current
-        changes = to_changes(body.override_settings, current, services.checkpoints)
+        changes = to_changes(body.override_settings, current, services.checkpoints, services.vaes)
         settings = with_changes(current, changes)
         job = services.queue.submit(to_request(with_styles(body, services.styles), settings), origin="api")
         if changes and not body.override_settings_restore_afterwards:

@@ -64,7 +64,6 @@ class GenerationBody(BaseModel):
             return {name: value for name, value in values.items() if value is not None}
         return values
 
-
     def not_sent_back(self) -> set[str]:
         """Fields that the answer's `parameters` leave out."""
         return set()

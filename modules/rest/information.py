@@ -14,7 +14,6 @@ from modules.rest.services import RestServices, ServerOptions
 EMPTY: dict[str, Any] = {
     "upscalers": [],
     "latent-upscale-modes": [],
-    "sd-vae": [],
     "hypernetworks": [],
     "face-restorers": [],
     "realesrgan-models": [],
@@ -52,26 +51,6 @@ def routes(services: RestServices, options: ServerOptions) -> APIRouter:
             for item in services.schedulers()
         ]
 
-    @router.get("/sd-models")
-    def checkpoints() -> list[dict[str, Any]]:
-        """All checkpoints."""
-        return [
-            {
-                "title": item.title,
-                "model_name": item.name,
-                "hash": item.hash,
-                "sha256": item.sha256,
-                "filename": str(item.path),
-                "config": item.config,
-            }
-            for item in services.checkpoints()
-        ]
-
-    @router.post("/refresh-checkpoints")
-    def refresh_checkpoints() -> None:
-        """Look for checkpoints again."""
-        services.refresh_checkpoints()
-
     @router.get("/options")
     def get_options() -> dict[str, Any]:
         """All options under the older UI's names."""
@@ -80,7 +59,7 @@ def routes(services: RestServices, options: ServerOptions) -> APIRouter:
     @router.post("/options")
     def set_options(values: dict[str, Any]) -> None:
         """Change options: all of them or none."""
-        changes = to_changes(values, services.settings.current, services.checkpoints)
+        changes = to_changes(values, services.settings.current, services.checkpoints, services.vaes)
         if changes:
             services.settings.update(changes)
 

@@ -9,7 +9,13 @@ from fastapi import APIRouter, Request, Response
 
 from modules.imaging.inputs import InputStore
 
-_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif", "avif": "image/avif"}
+_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "avif": "image/avif",
+}
 
 
 def routes(inputs: InputStore) -> APIRouter:

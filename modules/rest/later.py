@@ -18,11 +18,9 @@ LATER = {
     "create/hypernetwork": "Training is",
     "train/embedding": "Training is",
     "train/hypernetwork": "Training is",
-    "unload-checkpoint": "Unloading a checkpoint is",
-    "reload-checkpoint": "Reloading a checkpoint is",
     "server-restart": "Restarting is",
 }
-NOTHING_TO_DO = ("refresh-embeddings", "refresh-vae")
+NOTHING_TO_DO = ("refresh-embeddings",)
 
 
 def _refuse(subject: str) -> Callable[[], None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from modules.faults import Fault, InvalidField, NotSupported, UnknownName
@@ -54,10 +55,17 @@ SETTINGS: dict[str, str] = {
     "tiling": "sampling.tiling",
     "always_discard_next_to_last_sigma": "sampling.always_discard_next_to_last_sigma",
     "sgm_noise_multiplier": "sampling.sgm_noise_multiplier",
+    "custom_sigmas": "sampling.custom_sigmas",
+    "sd_noise_schedule": "sampling.noise_schedule",
+    "cfg_rescale": "sampling.cfg_rescale",
+    "dynamic_threshold_percentile": "sampling.threshold_percentile",
+    "dynamic_threshold_mimic_scale": "sampling.threshold_mimic_scale",
     "samples_save": "saving.save",
     "return_grid": "saving.grids_in_answers",
     "live_previews_enable": "previews.enabled",
     "show_progress_every_n_steps": "previews.every_steps",
+    "show_progress_every_seconds": "previews.every_seconds",
+    "show_progress_type": "previews.method",
 }
 
 FIXED: dict[str, Any] = {
@@ -101,6 +109,7 @@ FIXED: dict[str, Any] = {
 }
 
 CHECKPOINT = "sd_model_checkpoint"
+VAE = "sd_vae"
 CHECKPOINT_HASH = "sd_checkpoint_hash"
 IGNORED = {CHECKPOINT_HASH}
 """Names that only tell something; a value that is sent back has no effect."""
@@ -146,7 +155,10 @@ def filename_of(checkpoint: CheckpointInfo) -> str:
 
 
 def to_changes(
-    options: Mapping[str, Any], settings: Settings, checkpoints: Callable[[], Sequence[CheckpointInfo]]
+    options: Mapping[str, Any],
+    settings: Settings,
+    checkpoints: Callable[[], Sequence[CheckpointInfo]],
+    vaes: Callable[[], Sequence[tuple[str, Path]]] = tuple,
 ) -> dict[str, Any]:
     """What the options change in our settings, by dotted names; checked, so that it surely fits.
 
@@ -156,7 +168,11 @@ def to_changes(
     changes: dict[str, Any] = {}
     for name, value in options.items():
         if name in SETTINGS:
-            ours = _checkpoint(value, checkpoints()) if name == CHECKPOINT else value
+            ours = value
+            if name == CHECKPOINT:
+                ours = _checkpoint(value, checkpoints())
+            elif name == VAE:
+                ours = _vae(value, [known for known, _ in vaes()])
             change = {SETTINGS[name]: ours}
             _try(name, value, settings, change)
             changes.update(change)
@@ -177,6 +193,16 @@ def _checkpoint(value: Any, checkpoints: Sequence[CheckpointInfo]) -> str | None
     if found is None:
         raise UnknownName(CHECKPOINT, f"There is no checkpoint named {brief(value)}.")
     return filename_of(found)
+
+
+def _vae(value: Any, names: Sequence[str]) -> Any:
+    """The VAE's name as it is listed. Raises: UnknownName."""
+    if not isinstance(value, str):  # said by the check that follows
+        return value
+    for known in ("Automatic", "None", *names):
+        if value.lower() in (known.lower(), known.lower().rpartition(".")[0]):
+            return known
+    raise UnknownName(VAE, f"There is no VAE named {brief(value)}. Use Automatic, None or a file's name.")
 
 
 def _try(name: str, value: Any, settings: Settings, change: Mapping[str, Any]) -> None:

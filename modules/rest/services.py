@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -95,6 +95,10 @@ class CheckpointInfo:
     config: str | None = None
 
 
+def _nothing() -> None:
+    """There is no model."""
+
+
 @dataclass(frozen=True)
 class RestServices:
     """All that the routes use; nothing here is reached for in any other way.
@@ -107,6 +111,8 @@ class RestServices:
         styles: the user's styles; None: there are none, and none can be kept.
         names: for completion and for remarks about prompts; None knows none.
         merger: merges checkpoints; None: that can't be done here.
+        vaes: names and files of the VAEs.
+        unload_checkpoint, reload_checkpoint: free the memory of the loaded model; load the chosen one anew.
     """
 
     queue: JobQueue
@@ -125,6 +131,9 @@ class RestServices:
     styles: StyleBook | None = None
     names: NameSource | None = None
     merger: Merger | None = None
+    vaes: Callable[[], Sequence[tuple[str, Path]]] = tuple
+    unload_checkpoint: Callable[[], None] = _nothing
+    reload_checkpoint: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from modules.rest.errors import NotFound, brief
 from modules.rest.generation_bodies import GenerationBody
 from modules.rest.services import RestServices
 
-
 Body = TypeVar("Body", bound=GenerationBody)
 
 

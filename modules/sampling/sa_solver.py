@@ -54,7 +54,7 @@ def sa_solver(
             callback({"i": i, "x": x, "sigma": now, "sigma_hat": now, "denoised": denoised})
         if following == 0:
             return denoised
-        here = -math.log(now)
+        here = -math.log(float(now))
         places, history = [here, *places[: ORDER - 1]], [denoised, *history[: ORDER - 1]]
         if latest is not None:
             h, tau = last_step

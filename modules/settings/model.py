@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+_OLDER_METHODS = {"Approx cheap": "Linear", "Approx NN": "Linear"}
+"""Ways to make previews that other programs have and this one has not: what comes nearest to them."""
+
+PreviewMethod = Annotated[
+    Literal["Linear", "TAESD", "Full"],
+    BeforeValidator(lambda value: _OLDER_METHODS.get(value, value) if isinstance(value, str) else value),
+]
 
 
 class _Group(BaseModel):
@@ -51,6 +60,11 @@ class SamplingSettings(_Group):
     tiling: bool = Field(False, description="Make pictures whose edges fit together.")
     always_discard_next_to_last_sigma: bool = False
     sgm_noise_multiplier: bool = False
+    custom_sigmas: str = Field("", description="Falling sigmas in the place of the schedule: 14.6, 5, 2, 1, 0.1.")
+    noise_schedule: Literal["Default", "Zero Terminal SNR"] = "Default"
+    cfg_rescale: float = Field(0.0, ge=0, le=1, description="CFG rescale (phi); 0: off.")
+    threshold_percentile: float = Field(0.0, ge=0, le=1, description="Dynamic thresholding; 0: off.")
+    threshold_mimic_scale: float = Field(0.0, ge=0, le=100, description="The CFG scale whose range it keeps.")
 
 
 class PictureSettings(_Group):
@@ -77,6 +91,8 @@ class PreviewSettings(_Group):
 
     enabled: bool = True
     every_steps: int = Field(1, ge=1, le=100, description="Make a preview every so many steps.")
+    every_seconds: float = Field(0.25, ge=0, le=60, description="Least time between two previews, in seconds.")
+    method: PreviewMethod = Field("Linear", description="How latents become a preview.")
 
 
 class Settings(_Group):

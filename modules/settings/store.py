@@ -36,6 +36,11 @@ class SettingsStore:
         """The settings as they are now."""
         return self._settings
 
+    @property
+    def saved(self) -> bool:
+        """Whether there is a file, so that the settings are the user's."""
+        return self._path.is_file()
+
     def on_change(self, listener: Callable[[Settings], None]) -> None:
         """Call `listener` with the new settings after every change."""
         self._listeners.append(listener)
