@@ -82,7 +82,11 @@ class FamilyModel:
 CLIP_L = Text("cond_stage_model.transformer.text_model.", "transformers")
 CLIP_H = Text("cond_stage_model.model.", "OpenCLIP", penultimate=True, pad=0)
 XL_L = Text(
-    "conditioner.embedders.0.transformer.text_model.", "transformers", penultimate=True, final_norm=False
+    "conditioner.embedders.0.transformer.text_model.",
+    "transformers",
+    width=64,
+    penultimate=True,
+    final_norm=False,
 )
 XL_G = Text(
     "conditioner.embedders.1.model.",
@@ -147,7 +151,7 @@ SDXL = FamilyModel(
         input_depths=((0,), (2,), (3,)),
         middle_depth=3,
         output_depths=((0, 0), (2, 2), (3, 3)),
-        context_width=128 + 192,
+        context_width=64 + 192,
         heads=None,
         head_channels=64,
         linear_projections=True,
@@ -158,7 +162,7 @@ SDXL = FamilyModel(
         "block_out_channels": (64, 128, 128),
         "layers_per_block": 1,
         "transformer_layers_per_block": (1, 2, 3),
-        "cross_attention_dim": 128 + 192,
+        "cross_attention_dim": 64 + 192,
         "attention_head_dim": (1, 2, 2),
         "use_linear_projection": True,
         "addition_embed_type": "text_time",
@@ -378,8 +382,15 @@ def reference_text(text: Text, seed: int) -> Any:
         bos_token_id=BOS,
         eos_token_id=EOS,
     )
-    encoder = transformers.CLIPTextModelWithProjection(config)
-    encoder.load_state_dict(random_weights(shapes_of(encoder), seed))
+    return random_text_encoder(config, seed)
+
+
+def random_text_encoder(config: Any, seed: int) -> Any:
+    encoder = on_meta(transformers.CLIPTextModelWithProjection, config)
+    encoder.load_state_dict(random_weights(shapes_of(encoder), seed), assign=True)
+    for module in encoder.modules():
+        if hasattr(module, "position_ids"):  # a buffer that is in no file
+            module.position_ids = torch.arange(77)[None]
     return encoder.eval().requires_grad_(False)
 
 
@@ -447,7 +458,7 @@ class Parts:
         """Save it as a diffusers folder."""
         self.unet.save_pretrained(folder / "unet")
         self.vae.save_pretrained(folder / "vae")
-        names = ["text_encoder", "text_encoder_2"][: len(self.texts)]
+        names = ["text_encoder_2" if text.pooled else "text_encoder" for text in self.model.texts]
         index = {name: ["library", "Class"] for name in ["unet", "vae", *names]}
         for name, text, encoder in zip(names, self.model.texts, self.texts, strict=True):
             saved = encoder
@@ -455,11 +466,10 @@ class Parts:
                 config = transformers.CLIPTextConfig(**encoder.config.to_dict())
                 shortened = text.penultimate and text.final_norm  # SD2: the last layer isn't stored
                 config.num_hidden_layers -= int(shortened)
-                saved = transformers.CLIPTextModel(config)
+                saved = on_meta(transformers.CLIPTextModel, config)
                 bare = text_weights(encoder)
-                saved.load_state_dict(
-                    {name: bare[name.removeprefix("text_model.")] for name in saved.state_dict()}
-                )
+                own = {name: bare[name.removeprefix("text_model.")] for name in saved.state_dict()}
+                saved.load_state_dict(own, assign=True)
             saved.save_pretrained(folder / name)
         (folder / "model_index.json").write_text(json.dumps({"_class_name": "Pipeline", **index}))
         (folder / "scheduler").mkdir()
@@ -467,6 +477,12 @@ class Parts:
         scheduler = {"prediction_type": words, "rescale_betas_zero_snr": self.model.zero_terminal_snr}
         (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
         return folder
+
+
+def slim(state: State) -> State:
+    """The same checkpoint with few words: smaller, where nothing is encoded."""
+    words = ("token_embedding.weight",)
+    return {name: weight[:64] if name.endswith(words) else weight for name, weight in state.items()}
 
 
 def write(path: Path, state: State, metadata: dict[str, str] | None = None) -> Path:

@@ -68,6 +68,7 @@ ORDERS = [
     ("RES multistep", 2, {}),
     ("DEIS", 3, {}),
     ("LMS", 3, {}),
+    ("SA-Solver", 3, {"eta": 0.0}),
     ("Restart", 2, {}),
 ]
 

@@ -78,8 +78,10 @@ def test_a_file_is_recognised(case: FamilyModel, model: LatentDiffusion) -> None
     assert (model.unet.config, model.vae.config) == (case.unet, case.vae)
     assert model.prediction == case.prediction
     assert (model.depth is not None) == (case.id == "sd2-depth")
-    assert (model.image_encoder is not None) == (model.noise_augmentation is not None) == (
-        case.id == "sd2-unclip"
+    assert (
+        (model.image_encoder is not None)
+        == (model.noise_augmentation is not None)
+        == (case.id == "sd2-unclip")
     )
 
 
@@ -104,7 +106,9 @@ def test_texts_are_encoded_as_by_transformers(case: FamilyModel, model: LatentDi
     ]
     hidden = torch.cat([tokens for tokens, _ in expected], dim=-1)
     pooled = [vector for text, (_, vector) in zip(case.texts, expected, strict=True) if text.pooled]
-    for i, found in enumerate(PromptEncoder(model.texts, torch.device("cpu")).encode(TEXTS, EncodingSettings())):
+    for i, found in enumerate(
+        PromptEncoder(model.texts, torch.device("cpu")).encode(TEXTS, EncodingSettings())
+    ):
         close(found.tokens, hidden[i : i + 1])
         if pooled:
             assert found.vector is not None
@@ -193,9 +197,7 @@ def test_a_step_computes_what_diffusers_computes(case: FamilyModel, model: Laten
     output = case.parts.unet(whole, time, text.expand(2, -1, -1), **theirs).sample
     expected = euler.step(output, time, x).pred_original_sample
     predictor = Predictor(model.unet, model.prediction)
-    (found,) = predictor(
-        x, sigma.expand(2), time.float().expand(2), [Conditioning(text, vector, channels)]
-    )
+    (found,) = predictor(x, sigma.expand(2), time.float().expand(2), [Conditioning(text, vector, channels)])
     assert (found - expected).abs().max() < TOLERANCE * float(sigma)
 
 
@@ -301,6 +303,7 @@ def noisy_small_picture(found: PictureCondition, pixels: Tensor, size: tuple[int
 
     diffusers is given the small picture; ours is given one of the wanted size, and makes it smaller as Pillow would.
     """
+
     def shrunk(channel: Tensor) -> Tensor:
         image = Image.fromarray(channel.numpy()).resize(size[::-1], Image.Resampling.BICUBIC)
         return torch.from_numpy(np.array(image))
@@ -358,7 +361,9 @@ def test_numbers_are_told_as_by_diffusers(case: FamilyModel, model: LatentDiffus
         pooled = encoder.encode((text,), EncodingSettings())[0].vector
         vector = timeline.at(0).vector
         assert pooled is not None and vector is not None
-        torch.testing.assert_close(vector, torch.cat([pooled, projected[None]], dim=1), atol=TOLERANCE, rtol=0)
+        torch.testing.assert_close(
+            vector, torch.cat([pooled, projected[None]], dim=1), atol=TOLERANCE, rtol=0
+        )
 
 
 @torch.inference_mode()
@@ -372,7 +377,14 @@ def test_a_picture_is_made_of_a_picture(case: FamilyModel, model: LatentDiffusio
         pictures=cast(Any, SimpleNamespace(open=lambda name, field: picture)),
     )
     request = ImageToImage(
-        prompt="a cat", init_images=("it",), seed=1, steps=2, sampler="Euler", width=64, height=64, batch_size=2
+        prompt="a cat",
+        init_images=("it",),
+        seed=1,
+        steps=2,
+        sampler="Euler",
+        width=64,
+        height=64,
+        batch_size=2,
     )
     made = list(image_to_image(request, session, Unwatched()))
     assert [one.image.size for one in made] == [(64, 64), (64, 64)]
@@ -384,9 +396,9 @@ def test_a_picture_is_made_of_a_picture(case: FamilyModel, model: LatentDiffusio
 
 
 @pytest.fixture(scope="module")
-def sd2(tmp_path_factory: pytest.TempPathFactory) -> State:
+def sd2() -> State:
     """An SD2 checkpoint with a U-Net that gives back `output` everywhere: what its output convolution adds."""
-    state = family_models.SD2.parts.state()
+    state = family_models.slim(family_models.SD2.parts.state())
     family_models.SD2.__dict__.pop("parts")
     state[f"{UNET}out.2.weight"] = torch.zeros_like(state[f"{UNET}out.2.weight"])
     return state
@@ -450,6 +462,10 @@ def test_a_config_beside_says_betas_and_scale(sd2: State, tmp_path: Path) -> Non
 def test_a_files_own_noise_schedule_is_taken(sd2: State, tmp_path: Path) -> None:
     own = noise_schedule.alphas_cumprod(0.001, 0.01)
     assert torch.equal(load_saying(sd2, tmp_path, alphas_cumprod=own).alphas_cumprod, own)
+    # the older UI takes a rounded one as it is too: the reference pictures of tiny-sd15 show it
+    assert torch.equal(
+        load_saying(sd2, tmp_path, alphas_cumprod=own.half()).alphas_cumprod, own.half().float()
+    )
     stretched = load_saying(sd2, tmp_path, alphas_cumprod=own, ztsnr=torch.zeros(0)).alphas_cumprod
     assert stretched[-1] < 1e-7 and stretched[0] == pytest.approx(float(own[0]))
     marked = load_saying(sd2, tmp_path, metadata={"ztsnr": "True"}).alphas_cumprod
@@ -462,7 +478,7 @@ def test_a_files_own_noise_schedule_is_taken(sd2: State, tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def sd1(tmp_path_factory: pytest.TempPathFactory) -> tuple[State, LatentDiffusion]:
     """An SD1 checkpoint's tensors, and the model that its .safetensors file in float32 gives."""
-    state = family_models.SD1.parts.state()
+    state = family_models.slim(family_models.SD1.parts.state())
     family_models.SD1.__dict__.pop("parts")
     path = tmp_path_factory.mktemp("sd1") / "model.safetensors"
     return state, family_models.loaded(family_models.write(path, state))
@@ -473,7 +489,9 @@ def weights_of(model: LatentDiffusion) -> State:
     return {f"{part}.{name}": w for part, n in networks.items() for name, w in n.state_dict().items()}
 
 
-def assert_same(found: LatentDiffusion, expected: LatentDiffusion, dtype: torch.dtype = torch.float32) -> None:
+def assert_same(
+    found: LatentDiffusion, expected: LatentDiffusion, dtype: torch.dtype = torch.float32
+) -> None:
     """The same model, with its weights as they are after storage in `dtype`."""
     assert (found.family, found.prediction) == (expected.family, expected.prediction)
     assert (found.unet.config, found.vae.config) == (expected.unet.config, expected.vae.config)
@@ -514,7 +532,9 @@ WRAPPED: dict[str, Callable[[State], dict[str, Any]]] = {
     "model prefix": lambda state: {f"model.{name}": w for name, w in state.items()},
     "module prefix": lambda state: {"state_dict": {f"module.{name}": w for name, w in state.items()}},
     "averages only": averaged,
-    "both": lambda state: {n: w + 1 for n, w in averaged(state).items() if n.startswith("model_ema.d")} | state,
+    "both": lambda state: (
+        {n: w + 1 for n, w in averaged(state).items() if n.startswith("model_ema.d")} | state
+    ),
 }
 
 
@@ -549,7 +569,17 @@ def test_old_and_new_names_of_clip(sd1: tuple[State, LatentDiffusion], tmp_path:
     assert_same(family_models.loaded(family_models.write(tmp_path / "m.safetensors", renamed)), expected)
 
 
-FOLDERS = ("sd1", "sd1-inpainting", "sd2", "sd2-inpainting", "sdxl", "sdxl-v", "sdxl-refiner", "ssd-1b", "sd2-x4")
+FOLDERS = (
+    "sd1",
+    "sd1-inpainting",
+    "sd2",
+    "sd2-inpainting",
+    "sdxl",
+    "sdxl-v",
+    "sdxl-refiner",
+    "ssd-1b",
+    "sd2-x4",
+)
 
 
 @torch.inference_mode()

@@ -116,7 +116,9 @@ class UNet(nn.Module):
         self.input_blocks = nn.ModuleList(inputs)
 
         middle = [ResBlock(width, width, embedding) for _ in range(config.middle_residual_blocks)]
-        self.middle_block = nn.ModuleList([*middle[:1], *transformer(width, config.middle_depth), *middle[1:]])
+        self.middle_block = nn.ModuleList(
+            [*middle[:1], *transformer(width, config.middle_depth), *middle[1:]]
+        )
 
         outputs = []
         for level in reversed(range(len(config.multipliers))):

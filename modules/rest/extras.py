@@ -130,7 +130,7 @@ def pictures_in(folder: str, within: Sequence[Path]) -> list[str]:
     Raises: InvalidField: it isn't there, lies elsewhere, or has no pictures or far too many.
     """
     base = within[0] if within else Path.cwd()
-    path = (base / folder.strip().strip('"')).expanduser().resolve()
+    path = (base / Path(folder.strip().strip('"')).expanduser()).resolve()
     if within and not any(path.is_relative_to(allowed.resolve()) for allowed in within):
         names = " or ".join(allowed.name for allowed in within)
         raise InvalidField(

@@ -49,7 +49,7 @@ def thresholded(guided: Tensor, percentile: float, mimic: Tensor | None = None) 
     Args: mimic: the prediction whose range is taken, channel by channel around its mean; None: -1..1.
     """
     if mimic is None:
-        bound = _quantile(guided.flatten(1), percentile).clamp(min=1)[:, None, None]
+        bound = _quantile(guided.flatten(1), percentile).clamp(min=1)[:, None]
         return guided.clamp(-bound, bound) / bound
     centre = guided.mean(dim=(2, 3), keepdim=True)
     spread = guided - centre

@@ -1,4 +1,4 @@
-"""Train the starter model: `python -m tools.starter train --stage vae|text|diffusion`, then `export`.
+"""Train the starter model: `python -m tools.starter train --stage vae|decoder|text|diffusion`, then `export`.
 
 Every stage saves its state in `--work` and goes on from there when it is started again.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from tools.starter import dataset, diffusion_training, export, text_training, vae_training
+from tools.starter import dataset, diffusion_training, export, text_training, unpack, vae_training
 from tools.starter.dataset import SceneSet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +42,11 @@ def _train(args: argparse.Namespace) -> None:
     if args.stage == "vae":
         vae_training.train(scenes, args.work, args.steps or 4000, args.batch or 8)
         print(f"held-out PSNR {vae_training.psnr(vae_training.load(args.work), _held_out(args)):.2f} dB")
+    elif args.stage == "decoder":
+        held_out = _held_out(args)
+        print(f"held-out PSNR before {vae_training.psnr(vae_training.load(args.work), held_out):.2f} dB")
+        vae_training.train_decoder(scenes, args.work, args.steps or 4000, args.batch or 8)
+        print(f"held-out PSNR after {vae_training.psnr(vae_training.load(args.work), held_out):.2f} dB")
     elif args.stage == "text":
         text_training.train(scenes, args.work, args.steps or 600, args.batch or 64)
     else:
@@ -56,11 +61,15 @@ def _export(args: argparse.Namespace) -> None:
     export.export(vae, diffusion_training.load(args.work), args.output, args.size)
 
 
+def _unpack(args: argparse.Namespace) -> None:
+    unpack.unpack(args.output, args.work)
+
+
 def main() -> None:
     """Read the command line and run one stage."""
     parser = argparse.ArgumentParser(prog="python -m tools.starter", description=__doc__)
-    parser.add_argument("command", choices=("data", "train", "export"))
-    parser.add_argument("--stage", choices=("vae", "text", "diffusion"), default="vae")
+    parser.add_argument("command", choices=("data", "unpack", "train", "export"))
+    parser.add_argument("--stage", choices=("vae", "decoder", "text", "diffusion"), default="vae")
     parser.add_argument("--work", type=Path, default=ROOT / "tools/starter/runs", help="where the states are")
     parser.add_argument("--scenes", type=int, default=24_000, help="how many scenes to draw")
     parser.add_argument("--size", type=int, default=128, help="their side in pixels")
@@ -69,7 +78,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes that draw")
     parser.add_argument("--output", type=Path, default=ROOT / "models/Stable-diffusion/starter.safetensors")
     args = parser.parse_args()
-    {"data": _scenes, "train": _train, "export": _export}[args.command](args)
+    {"data": _scenes, "unpack": _unpack, "train": _train, "export": _export}[args.command](args)
 
 
 if __name__ == "__main__":

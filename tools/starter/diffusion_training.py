@@ -102,7 +102,8 @@ def train(
     checkpoints, first = Checkpoints(folder / "diffusion.pt"), 0
     if saved := checkpoints.load():
         model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+        if "optimizer" in saved:  # not in states made by `unpack`
+            optimizer.load_state_dict(saved["optimizer"])
         optimizer.param_groups[1]["pace"] = ATTENTION_PACE
         average.weights = {k: v.to(where) for k, v in saved["average"].items()}
         first = saved["step"]

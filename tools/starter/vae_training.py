@@ -60,7 +60,8 @@ def train(scenes: SceneSet, folder: Path, steps: int, batch: int, peak: float = 
     checkpoints, first = Checkpoints(folder / "vae.pt"), 0
     if saved := checkpoints.load():
         vae.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+        if "optimizer" in saved:  # not in states made by `unpack`
+            optimizer.load_state_dict(saved["optimizer"])
         average.weights = {k: v.to(where) for k, v in saved["average"].items()}
         first = saved["step"]
 
@@ -93,6 +94,55 @@ def train(scenes: SceneSet, folder: Path, steps: int, batch: int, peak: float = 
     checkpoints.save(state(max(steps, first)), force=True)
 
 
+def train_decoder(
+    scenes: SceneSet, folder: Path, steps: int, batch: int, peak: float = 5e-4, crop: int = 64
+) -> None:
+    """Train the decoder alone, so that latents (and U-Nets trained on them) stay what they are.
+
+    The state is in `folder/decoder.pt`; it begins with the VAE in `folder/vae.pt`.
+    """
+    where = device()
+    torch.manual_seed(3)
+    vae = load(folder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    vae.requires_grad_(False)
+    decoder = torch.nn.ModuleList([vae.post_quant_conv, vae.decoder]).requires_grad_(True)
+    average = MovingAverage(decoder, 0.998)
+    optimizer = torch.optim.AdamW(decoder.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
+    checkpoints, first = Checkpoints(folder / "decoder.pt"), 0
+    if saved := checkpoints.load():
+        decoder.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        average.weights = {k: v.to(where) for k, v in saved["average"].items()}
+        first = saved["step"]
+
+    def state(step: int) -> dict[str, object]:
+        return {
+            "model": decoder.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "average": average.weights,
+            "step": step,
+        }
+
+    for step, meter in steps_left(first, steps, "decoder"):
+        rng = np.random.default_rng((13, step))
+        pixels = _crops(scenes, batch, crop, rng).to(where, memory_format=torch.channels_last)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps, peak)
+        with torch.no_grad():
+            latents = vae.moments(pixels)[0]
+        with autocast(where):
+            output = vae.decoder(vae.post_quant_conv(latents)).float()
+        loss = reconstruction_loss(output, pixels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update(decoder, step)
+        meter.add(loss=loss, mse=F.mse_loss(output, pixels))
+        checkpoints.save(state(step + 1))
+    checkpoints.save(state(max(steps, first)), force=True)
+
+
 def load(folder: Path) -> Autoencoder:
     """The trained VAE (its moving average), not yet scaled."""
     saved = Checkpoints(folder / "vae.pt").load()
@@ -100,6 +150,8 @@ def load(folder: Path) -> Autoencoder:
         raise SystemExit(f"There is no trained VAE in {folder}: run the stage 'vae' first.")
     vae = Autoencoder(CONFIG)
     vae.load_state_dict(saved["average"])
+    if further := Checkpoints(folder / "decoder.pt").load():
+        torch.nn.ModuleList([vae.post_quant_conv, vae.decoder]).load_state_dict(further["average"])
     return vae.eval().to(device())
 
 
