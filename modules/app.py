@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+INPUTS_KEPT_SECONDS = 14 * 24 * 3600
+"""Pictures that a request began with are kept so long after they were last used: a page may still show them."""
+
 
 @dataclass(frozen=True)
 class Application:
@@ -72,6 +75,8 @@ class Application:
         """Take up what a crash has left, and begin to work."""
         self.pictures.recover()
         self.queue.recover()
+        used = {name for job in self.queue.waiting() for name in job.request.inputs}
+        self.inputs.forget_unused(used, INPUTS_KEPT_SECONDS)
         self.worker.start()
 
     def close(self) -> None:

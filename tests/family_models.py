@@ -32,6 +32,7 @@ Layout = Literal["transformers", "OpenCLIP"]
 
 BOS, EOS = 49406, 49407
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
+SMALL_VAE = AutoencoderConfig(channels=32, multipliers=(1, 1, 2, 2), residual_blocks=1)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class FamilyModel:
     unet: UNetConfig
     reference: dict[str, Any]
     texts: tuple[Text, ...]
-    vae: AutoencoderConfig = AutoencoderConfig(channels=32, multipliers=(1, 1, 2, 2), residual_blocks=1)
+    vae: AutoencoderConfig = SMALL_VAE
     prediction: str = "epsilon"
     betas: tuple[float, float] = (0.00085, 0.012)
     extra: State = field(default_factory=dict, hash=False)
@@ -148,9 +149,9 @@ SDXL = FamilyModel(
     UNetConfig(
         channels=64,
         multipliers=(1, 2, 2),
-        input_depths=((0,), (2,), (3,)),
-        middle_depth=3,
-        output_depths=((0, 0), (2, 2), (3, 3)),
+        input_depths=((0,), (1,), (2,)),
+        middle_depth=2,
+        output_depths=((0, 0), (1, 1), (2, 2)),
         context_width=64 + 192,
         heads=None,
         head_channels=64,
@@ -161,7 +162,7 @@ SDXL = FamilyModel(
         **blocks(PLAIN, CROSS, CROSS),
         "block_out_channels": (64, 128, 128),
         "layers_per_block": 1,
-        "transformer_layers_per_block": (1, 2, 3),
+        "transformer_layers_per_block": (1, 1, 2),
         "cross_attention_dim": 64 + 192,
         "attention_head_dim": (1, 2, 2),
         "use_linear_projection": True,
@@ -170,7 +171,7 @@ SDXL = FamilyModel(
         "projection_class_embeddings_input_dim": 160 + 6 * 256,
     },
     (XL_L, XL_G),
-    AutoencoderConfig(channels=32, multipliers=(1, 1, 2, 2), residual_blocks=1, scale=0.13025),
+    replace(SMALL_VAE, scale=0.13025),
     numbers=(768.0, 1344.0, 8.0, 16.0, 1024.0, 1152.0),
 )
 

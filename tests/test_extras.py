@@ -91,7 +91,10 @@ class Watch(Unwatched):
 
     def skip_requested(self) -> bool:
         return (
-            self._skip is not None and self.batches == [0] and bool(self.steps) and self.steps[-1] >= self._skip
+            self._skip is not None
+            and self.batches == [0]
+            and bool(self.steps)
+            and self.steps[-1] >= self._skip
         )
 
 
@@ -114,7 +117,11 @@ def results(tools: Tools, monitor: Any = None, first: int = 0, **fields: Any) ->
 
 def test_a_request_survives_the_queue() -> None:
     request = UpscalePicture(
-        images=("a" * 64 + ".png",), files=("/pictures/b.png",), scale=1.5, upscaler_1="Lanczos", upscale_first=True
+        images=("a" * 64 + ".png",),
+        files=("/pictures/b.png",),
+        scale=1.5,
+        upscaler_1="Lanczos",
+        upscale_first=True,
     )
     assert from_json(json.loads(json.dumps(to_json(request)))) == request
     assert request.pictures == 2 and request.with_seeds() is request
@@ -150,9 +157,7 @@ def test_a_picture_is_made_larger_and_its_recipe_goes_on(tools: Tools) -> None:
     assert (prompt, negative, said["Seed"]) == ("a fox", "trees", "77")
 
 
-@pytest.mark.parametrize(
-    ("crop", "size"), [(True, (50, 50)), (False, (75, 50))]
-)
+@pytest.mark.parametrize(("crop", "size"), [(True, (50, 50)), (False, (75, 50))])
 def test_resizing_to_a_size_covers_it(tools: Tools, crop: bool, size: tuple[int, int]) -> None:
     (result,) = results(tools, images=(kept(tools),), upscaler_1="Lanczos", width=50, height=50, crop=crop)
     assert result.image.size == size
@@ -186,7 +191,14 @@ def test_none_leaves_the_picture_as_it_is(tools: Tools) -> None:
 
 def test_progress_rises_to_the_end(tools: Tools) -> None:
     watch = Watch()
-    results(tools, watch, images=(kept(tools),) * 2, upscaler_1="Red", upscaler_2="Blue", upscaler_2_visibility=0.5)
+    results(
+        tools,
+        watch,
+        images=(kept(tools),) * 2,
+        upscaler_1="Red",
+        upscaler_2="Blue",
+        upscaler_2_visibility=0.5,
+    )
     half = len(watch.steps) // 2
     assert watch.batches == [0, 1] and watch.steps[:half] == watch.steps[half:]
     assert watch.steps[:half] == sorted(set(watch.steps[:half])) and watch.steps[-1] == 100
@@ -212,7 +224,8 @@ def test_unreadable_files_of_a_folder_are_told_at_the_end(tools: Tools, tmp_path
     (tmp_path / "a.png").write_bytes(b"no picture")
     (tmp_path / "b.png").write_bytes(png_bytes(picture(), None))
     request = UpscalePicture(
-        files=(str(tmp_path / "a.png"), str(tmp_path / "gone.png"), str(tmp_path / "b.png")), upscaler_1="Nearest"
+        files=(str(tmp_path / "a.png"), str(tmp_path / "gone.png"), str(tmp_path / "b.png")),
+        upscaler_1="Nearest",
     )
     done = []
     with pytest.raises(InvalidField, match=r"can't be read: a\.png, gone\.png\. The others are done"):
@@ -243,7 +256,11 @@ def test_what_cant_be_done_is_said_before_it_is_queued(tools: Tools) -> None:
 def test_the_recipe_is_found_in_every_format() -> None:
     image, text = picture(), "a füchschen\nSteps: 1, Sampler: Euler, Seed: 3"
     assert infotext_in(png_bytes(image, text)) == text
-    for code, encoding in ((b"UNICODE\0", "utf-16-be"), (b"UNICODE\0", "utf-16-le"), (b"ASCII\0\0\0", "utf-8")):
+    for code, encoding in (
+        (b"UNICODE\0", "utf-16-be"),
+        (b"UNICODE\0", "utf-16-le"),
+        (b"ASCII\0\0\0", "utf-8"),
+    ):
         exif = Image.Exif()
         exif.get_ifd(0x8769)[0x9286] = code + text.encode(encoding)
         for format_ in ("JPEG", "WEBP"):
@@ -312,7 +329,9 @@ def face_model(monkeypatch: pytest.MonkeyPatch) -> FaceModel:
     return model
 
 
-def test_a_face_is_restored_in_its_place_and_nothing_else_changes(tmp_path: Path, face_model: FaceModel) -> None:
+def test_a_face_is_restored_in_its_place_and_nothing_else_changes(
+    tmp_path: Path, face_model: FaceModel
+) -> None:
     put_file(tmp_path, "GFPGAN/GFPGANv1.4.pth")
     put_file(tmp_path, "GFPGAN/detection_Resnet50_Final.pth")
     faces = restorers(tmp_path, OneFace())
@@ -401,11 +420,15 @@ def test_one_picture_through_the_api(client: TestClient) -> None:
     assert image.size == (72, 48) and "Postprocess upscaler: 2x-tiny" in image.info["parameters"]
     assert image.info["parameters"].startswith("a fox\n")
     info = answer.json()["html_info"]
-    assert info.startswith("<p>Postprocess upscale by: 3, Postprocess upscaler: 2x-tiny") and info.endswith("</p>")
+    assert info.startswith("<p>Postprocess upscale by: 3, Postprocess upscaler: 2x-tiny") and info.endswith(
+        "</p>"
+    )
 
 
 def test_the_apis_defaults(client: TestClient) -> None:
-    answer = client.post("/sdapi/v1/extra-single-image", json={"image": "data:image/png;base64," + as_base64(picture())})
+    answer = client.post(
+        "/sdapi/v1/extra-single-image", json={"image": "data:image/png;base64," + as_base64(picture())}
+    )
     assert answer.status_code == 200 and opened(answer.json()["image"]).tobytes() == picture().tobytes()
     hidden = {"image": as_base64(picture()), "show_extras_results": False, "upscaler_1": None}
     assert client.post("/sdapi/v1/extra-single-image", json=hidden).json()["image"] is None
@@ -441,7 +464,9 @@ def test_several_pictures_to_a_size(client: TestClient, house: application.Appli
         ("extra-batch-images", {"imageList": ["???"]}, 422, "imageList.0"),
     ],
 )
-def test_bad_bodies_are_refused(client: TestClient, path: str, body: dict[str, Any], status: int, field: str) -> None:
+def test_bad_bodies_are_refused(
+    client: TestClient, path: str, body: dict[str, Any], status: int, field: str
+) -> None:
     if path == "extra-single-image" and "image" not in body and body:
         body = {"image": as_base64(picture()), **body}
     answer = client.post(f"/sdapi/v1/{path}", json=body)
@@ -452,14 +477,18 @@ def test_the_lists(client: TestClient, house: application.Application) -> None:
     listed = client.get("/sdapi/v1/upscalers").json()
     assert [one["name"] for one in listed] == ["None", "Lanczos", "Nearest", "2x-tiny", "RealESRGAN_x4plus"]
     tiny = listed[3]
-    assert tiny["scale"] == 2 and tiny["model_name"] == "2x-tiny" and tiny["model_path"].endswith("2x-tiny.pth")
+    assert (
+        tiny["scale"] == 2 and tiny["model_name"] == "2x-tiny" and tiny["model_path"].endswith("2x-tiny.pth")
+    )
     assert set(tiny) == {"name", "model_name", "model_path", "model_url", "scale"}
     (real,) = client.get("/sdapi/v1/realesrgan-models").json()
     assert real["name"] == "RealESRGAN_x4plus" and real["scale"] == 4
     assert client.get("/sdapi/v1/face-restorers").json() == []
     path = put_file(house.folders.models, "GFPGAN/GFPGANv1.4.pth")
     try:
-        assert client.get("/sdapi/v1/face-restorers").json() == [{"name": "GFPGAN", "cmd_dir": str(path.parent)}]
+        assert client.get("/sdapi/v1/face-restorers").json() == [
+            {"name": "GFPGAN", "cmd_dir": str(path.parent)}
+        ]
     finally:
         path.unlink()
 
@@ -476,7 +505,9 @@ def test_the_pages_jobs_are_saved(client: TestClient, house: application.Applica
     assert job.status is Status.DONE and answer.json()["total"] == 3
     saved = house.pictures.of_job(job.id)
     assert [(one.width, one.height) for one in saved] == [(48, 32), (24, 20), (20, 20)]
-    assert all(one.path.startswith("extras/") and (house.pictures.outputs / one.path).exists() for one in saved)
+    assert all(
+        one.path.startswith("extras/") and (house.pictures.outputs / one.path).exists() for one in saved
+    )
     assert [one.seed for one in saved] == [77, 77, 0]
 
 

@@ -20,7 +20,6 @@ pytest.importorskip("transformers")
 
 import diffusers
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
-from diffusers.models.embeddings import get_timestep_embedding
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 
 from modules.generation.batch import Batch
@@ -159,9 +158,14 @@ def test_vae_computes_what_diffusers_computes(case: FamilyModel, model: LatentDi
     assert decoded.shape[-2:] == (48, 32)
 
 
+def noise_scheduler(name: str, betas: tuple[float, float], **more: object) -> Any:
+    """A scheduler of diffusers, as the published configurations have it."""
+    low, high = betas
+    return getattr(diffusers, name)(beta_schedule="scaled_linear", beta_start=low, beta_end=high, **more)
+
+
 def test_noise_schedule_is_that_of_diffusers(case: FamilyModel, model: LatentDiffusion) -> None:
-    low, high = case.betas
-    scheduler = diffusers.DDPMScheduler(beta_schedule="scaled_linear", beta_start=low, beta_end=high)
+    scheduler = noise_scheduler("DDPMScheduler", case.betas)
     expected = scheduler.alphas_cumprod
     if case.zero_terminal_snr:
         expected = torch.cumprod(1 - rescale_zero_terminal_snr(scheduler.betas), dim=0)
@@ -174,11 +178,9 @@ def test_noise_schedule_is_that_of_diffusers(case: FamilyModel, model: LatentDif
 def test_a_step_computes_what_diffusers_computes(case: FamilyModel, model: LatentDiffusion) -> None:
     """Scaling, prediction and the place of the extra channels: `Predictor` against diffusers' Euler scheduler."""
     generator = torch.Generator().manual_seed(1)
-    low, high = case.betas
-    euler = diffusers.EulerDiscreteScheduler(
-        beta_schedule="scaled_linear",
-        beta_start=low,
-        beta_end=high,
+    euler = noise_scheduler(
+        "EulerDiscreteScheduler",
+        case.betas,
         timestep_spacing="leading",
         prediction_type={"epsilon": "epsilon", "v": "v_prediction"}[case.prediction],
         rescale_betas_zero_snr=case.zero_terminal_snr,
@@ -285,7 +287,7 @@ def assert_blank(case: FamilyModel, model: LatentDiffusion) -> None:
     """From a prompt alone an inpainting model sees a grey picture that is masked everywhere."""
     batch = batch_of(model)
     # the deviation in a group of 32 flat channels is nearly nothing: in float32 there is only rounding to compare
-    ours, theirs = (copy.deepcopy(vae).double() for vae in (model.vae, case.parts.vae))
+    ours, theirs = copy.deepcopy(model.vae).double(), copy.deepcopy(case.parts.vae).double()
     batch.encode = lambda pixels: ours.encode(pixels.double())  # type: ignore[method-assign]
     found = without_picture(batch, 80, 64).channels
     assert found is not None and bool((found[:, :1] == 1).all())
@@ -312,7 +314,7 @@ def noisy_small_picture(found: PictureCondition, pixels: Tensor, size: tuple[int
     noise = torch.stack(
         [torch.randn(7, *size, generator=torch.Generator().manual_seed(77 + i))[4:] for i in range(2)]
     )
-    scheduler = diffusers.DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.0001, beta_end=0.02)
+    scheduler = noise_scheduler("DDPMScheduler", (0.0001, 0.02))
     for vector in (found.vector, found.negative_vector):
         assert vector is not None and vector.tolist() == [20]
     assert UPSCALER_NOISE_LEVEL == 20
@@ -454,7 +456,7 @@ def test_what_a_file_says_goes_before_the_probe(
 def test_a_config_beside_says_betas_and_scale(sd2: State, tmp_path: Path) -> None:
     yaml = "    linear_start: 0.0001\n    linear_end: 0.02\n    scale_factor: 0.3\n"
     model = load_saying(sd2, tmp_path, yaml=yaml)
-    expected = diffusers.DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.0001, beta_end=0.02)
+    expected = noise_scheduler("DDPMScheduler", (0.0001, 0.02))
     torch.testing.assert_close(model.alphas_cumprod, expected.alphas_cumprod, atol=1e-6, rtol=0)
     assert model.vae.config.scale == 0.3
 
@@ -538,8 +540,11 @@ WRAPPED: dict[str, Callable[[State], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("suffix", ["zip.ckpt", "legacy.ckpt", "safetensors"])
-@pytest.mark.parametrize("wrapping", WRAPPED)
+@pytest.mark.parametrize(
+    ("wrapping", "suffix"),
+    [(wrapping, suffix) for wrapping in WRAPPED for suffix in ("zip.ckpt", "safetensors")]
+    + [("bare", "legacy.ckpt"), ("state_dict", "legacy.ckpt")],
+)
 def test_files_of_every_kind(
     wrapping: str, suffix: str, sd1: tuple[State, LatentDiffusion], tmp_path: Path
 ) -> None:

@@ -80,7 +80,9 @@ def saved(server: RunningServer) -> list[Path]:
     return sorted((server.outputs / "extras").rglob("*.png"))
 
 
-def test_pictures_in_and_results_beside_their_originals(page: Page, server: RunningServer, files: list[Path]) -> None:
+def test_pictures_in_and_results_beside_their_originals(
+    page: Page, server: RunningServer, files: list[Path]
+) -> None:
     before = len(saved(server))
     page.set_input_files("#extras_file", [str(path) for path in files])
     page.wait_for_function("document.querySelectorAll('#extras_pictures li:not([data-busy])').length === 2")
@@ -100,7 +102,10 @@ def test_pictures_in_and_results_beside_their_originals(page: Page, server: Runn
     page.wait_for_function("document.querySelector('#extras_before').naturalWidth === 90")
     page.locator("#extras_share").focus()
     page.keyboard.press("End")
-    assert page.evaluate("document.querySelector('#extras_sheet').style.getPropertyValue('--easel-share')") == "100%"
+    assert (
+        page.evaluate("document.querySelector('#extras_sheet').style.getPropertyValue('--easel-share')")
+        == "100%"
+    )
     page.locator("#extras_strip button").nth(1).click()
     page.wait_for_function("document.querySelector('#extras_before').naturalWidth === 120")
     box = page.locator("#extras_sheet").bounding_box()
@@ -138,7 +143,9 @@ def test_what_is_missing_is_said_beside_the_button(page: Page, files: list[Path]
     page.locator("#extras_scale input[type=number]").fill("20")
     page.keyboard.press("Tab")
     page.click("#extras_generate")
-    page.wait_for_function("document.querySelector('#extras_scale input[type=number]').ariaInvalid === 'true'")
+    page.wait_for_function(
+        "document.querySelector('#extras_scale input[type=number]').ariaInvalid === 'true'"
+    )
     assert "0.25 to 8" in alert.inner_text()
 
 

@@ -169,7 +169,9 @@ def test_a_seam_cant_be_seen() -> None:
     assert result[0] == 0 and result[-1] == 255 and steps.min() >= 0 and steps.max() <= 64
 
 
-@pytest.mark.parametrize(("own", "asked", "passes"), [(2, 2, 1), (2, 3, 2), (2, 8, 3), (2, 32, 3), (1, 2, 1), (2, 1, 1)])
+@pytest.mark.parametrize(
+    ("own", "asked", "passes"), [(2, 2, 1), (2, 3, 2), (2, 8, 3), (2, 32, 3), (1, 2, 1), (2, 1, 1)]
+)
 def test_a_model_is_applied_until_the_picture_is_large_enough(
     tmp_path: Path, own: int, asked: float, passes: int
 ) -> None:
@@ -276,7 +278,11 @@ def test_files_that_are_no_upscalers_say_why(tmp_path: Path) -> None:
     broken["body.0.weight"] = torch.zeros(8, 3, 3, 3)[:, :, :, :2]
     torch.save(broken, tmp_path / "broken.pth")
     upscalers = {one.name: one for one in models(tmp_path).all()}
-    for name, reason in (("lora", "architecture is not known"), ("page", "web page"), ("broken", "don't fit")):
+    for name, reason in (
+        ("lora", "architecture is not known"),
+        ("page", "web page"),
+        ("broken", "don't fit"),
+    ):
         with pytest.raises(BadFile, match=reason):
             upscalers[name].upscale(picture(), 2)
     gone = ModelFile(tmp_path / "gone.pth", "ESRGAN", models(tmp_path))
@@ -322,7 +328,9 @@ def test_spandrel_is_imported_without_a_working_torchvision(tmp_path: Path, brok
     if broken:
         (tmp_path / "torchvision").mkdir()
         (tmp_path / "torchvision" / "extension.py").write_text("")
-        (tmp_path / "torchvision" / "__init__.py").write_text(f"from torchvision import extension\n{broken}\n")
+        (tmp_path / "torchvision" / "__init__.py").write_text(
+            f"from torchvision import extension\n{broken}\n"
+        )
     code = (
         "import sys, importlib.util\n"
         f"sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]\n"

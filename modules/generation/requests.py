@@ -88,6 +88,11 @@ class PictureRequest:
         """How many pictures are asked for."""
         return self.batch_size * self.batch_count
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the kept pictures that the request needs (see `imaging.inputs`)."""
+        return ()
+
     def with_seeds(self: _R) -> _R:
         """The same request with random seeds drawn, so that it can be repeated."""
         noise = self.noise
@@ -153,6 +158,11 @@ class TextToImage(PictureRequest):
 
     hires: HiresFix | None = None
     first_pass: str | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See `PictureRequest`."""
+        return () if self.first_pass is None else (self.first_pass,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +253,12 @@ class ImageToImage(PictureRequest):
         check_number("resize_mode", "Resize mode", self.resize_mode, 0, len(RESIZE_MODES) - 1, whole=True)
         if self.image_cfg_scale is not None:
             check_number("image_cfg_scale", "Image CFG scale", self.image_cfg_scale, 0, 100)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See `PictureRequest`."""
+        mask = None if self.mask is None else self.mask.image
+        return self.init_images if mask is None else (*self.init_images, mask)
 
     def init_image_of(self, picture: int) -> str:
         """The name of the picture that picture `picture` (from 0) begins with."""

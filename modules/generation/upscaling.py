@@ -206,7 +206,9 @@ def upscale(
             infotext=with_parameters(infotext, parameters(request)),
         )
     if unreadable:
-        names = ", ".join(unreadable[:5]) + (f" and {len(unreadable) - 5} more" if len(unreadable) > 5 else "")
+        names = ", ".join(unreadable[:5]) + (
+            f" and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
+        )
         raise InvalidField("files", f"Not upscaled, as they can't be read: {names}. The others are done.")
 
 
@@ -270,7 +272,11 @@ class _Work:
 
     def result(self) -> Image:
         """The finished picture. Raises: Stopped."""
-        steps = (self._larger, self._with_faces) if self._request.upscale_first else (self._with_faces, self._larger)
+        steps = (
+            (self._larger, self._with_faces)
+            if self._request.upscale_first
+            else (self._with_faces, self._larger)
+        )
         image = self._image
         for step in steps:
             image = step(image)

@@ -75,7 +75,9 @@ class YuNet:
         try:
             found = cv2.FaceDetectorYN.create(str(self._path), "", size, _LEAST_SCORE).detect(pixels)[1]
         except cv2.error as error:
-            raise BadFile(self._path, "OpenCV can't read it as a face detector. Download it again.") from error
+            raise BadFile(
+                self._path, "OpenCV can't read it as a face detector. Download it again."
+            ) from error
         if found is None:
             return []
         scale = np.array(image.size, np.float32) / np.array(size, np.float32)
@@ -129,7 +131,9 @@ class FaceRestorers:
         path = self._file(known)
         if path is None:
             example = "GFPGANv1.4.pth" if known == "GFPGAN" else "codeformer-v0.1.0.pth"
-            fault = NotPossibleNow(f"There is no file for {known}. Put {example} into models/{FOLDERS[known]}.")
+            fault = NotPossibleNow(
+                f"There is no file for {known}. Put {example} into models/{FOLDERS[known]}."
+            )
             fault.field = field
             raise fault
         self._find_detector(field)
@@ -191,7 +195,9 @@ class FaceRestorers:
                     ) from error
                 raise
             if model.architecture.id.lower() != restorer.name.lower():
-                raise BadFile(restorer.path, f"it is a model of {model.architecture.name}, not {restorer.name}.")
+                raise BadFile(
+                    restorer.path, f"it is a model of {model.architecture.name}, not {restorer.name}."
+                )
             self._loaded = (restorer.path, changed, model)
         return self._loaded[2]
 
@@ -203,14 +209,18 @@ def _made_anew(model: Any, face: Image, restorer: FaceRestorer, weight: float) -
     from modules.imaging.pixels import to_image, to_pixels
 
     pixels = to_pixels([face]).to(model.device, model.dtype)
-    options: dict[str, Any] = {"weight": weight} if restorer.name == "CodeFormer" else {"randomize_noise": False}
+    options: dict[str, Any] = (
+        {"weight": weight} if restorer.name == "CodeFormer" else {"randomize_noise": False}
+    )
     try:
         with torch.inference_mode():
             return to_image(model.model(pixels, **options)[0][0])
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
-        raise NotPossibleNow(f"There is not enough memory for {restorer.name}. Close other programs.") from error
+        raise NotPossibleNow(
+            f"There is not enough memory for {restorer.name}. Close other programs."
+        ) from error
 
 
 def _with_face(image: Image, landmarks: Landmarks, restore: Callable[[Image], Image]) -> Image:
@@ -223,7 +233,9 @@ def _with_face(image: Image, landmarks: Landmarks, restore: Callable[[Image], Im
     if matrix is None:  # the landmarks lie in one point
         return image
     pixels = np.asarray(image.convert("RGB"))
-    face = cv2.warpAffine(pixels, matrix, (SIDE, SIDE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101)
+    face = cv2.warpAffine(
+        pixels, matrix, (SIDE, SIDE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101
+    )
     restored = np.asarray(restore(PIL.fromarray(face)).convert("RGB"))
     back = cv2.invertAffineTransform(matrix)
     mask = np.zeros((SIDE, SIDE), np.float32)

@@ -191,9 +191,7 @@ def _passes(model: _Model, image: Image, scale: float) -> list[tuple[int, int]]:
     return sizes
 
 
-def _upscaled(
-    model: _Model, image: Image, scale: float, tiling: Tiling, progress: Progress | None
-) -> Image:
+def _upscaled(model: _Model, image: Image, scale: float, tiling: Tiling, progress: Progress | None) -> Image:
     import numpy as np
     from PIL import Image as PIL
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import mmap
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modules.faults import BadFile
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+    from typing_extensions import Buffer
 
     from modules.models.tensor_names import Shape
 
@@ -95,7 +97,9 @@ class RenamedTensors(TensorFile):
 class MappedFile:
     """A file's bytes in memory as far as they are used, and vectors of numbers in them.
 
-    The mapping is copy-on-write: whoever writes into such a tensor changes neither the file nor crashes.
+    The mapping is copy-on-write: whoever writes into such a tensor changes neither the file nor crashes. A vector's
+    pages leave the memory with it (what was written there is lost then), so that reading a file tensor by tensor
+    takes hardly more memory than the largest of them.
 
     Raises: BadFile: the file can't be read.
     """
@@ -122,7 +126,7 @@ class MappedFile:
             raise BadFile(self.path, "it is cut off. Download it again.")
         if offset % dtype.itemsize:  # numbers have to lie at multiples of their size
             return vector_of(bytearray(self._map[offset : offset + size]), 0, count, dtype)
-        return vector_of(self._map, offset, count, dtype)
+        return vector_of(_part_of(self._map, offset, size), 0, count, dtype)
 
     def read(self, offset: int, size: int) -> bytes:
         """`size` bytes at an offset; fewer where the file ends before."""
@@ -135,7 +139,37 @@ class MappedFile:
         self._map = None
 
 
-def vector_of(data: bytearray | mmap.mmap, offset: int, count: int, dtype: torch.dtype) -> Tensor:
+def _part_of(mapped: mmap.mmap, offset: int, size: int) -> Buffer:
+    """A part of a mapped file that gives its pages back to the system when nobody uses it any more."""
+    import numpy as np
+
+    whole = np.frombuffer(mapped, np.uint8, size, offset)
+    # whole pages only: the first and the last belong to the neighbours too
+    start, end = -(-offset // mmap.PAGESIZE) * mmap.PAGESIZE, (offset + size) // mmap.PAGESIZE * mmap.PAGESIZE
+    if end <= start or not hasattr(mmap, "MADV_DONTNEED"):
+        return whole
+    part = whole.view(_part_class())
+    part.give_back = (mapped, start, end - start)
+    return part
+
+
+@cache
+def _part_class() -> Any:
+    """The class of such parts; made late, as numpy isn't wanted at the start of the program."""
+    import numpy as np
+
+    class Part(np.ndarray[Any, Any]):
+        give_back: tuple[mmap.mmap, int, int] | None = None
+
+        def __del__(self) -> None:
+            if self.give_back is not None:
+                mapped, start, size = self.give_back
+                mapped.madvise(mmap.MADV_DONTNEED, start, size)
+
+    return Part
+
+
+def vector_of(data: bytearray | Buffer, offset: int, count: int, dtype: torch.dtype) -> Tensor:
     """`count` numbers at a byte offset of `data`, `[count]`, without copying where that is possible."""
     import torch
 

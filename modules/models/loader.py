@@ -6,7 +6,9 @@ take in the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -55,16 +57,43 @@ def load(checkpoint: Checkpoint, compute: Compute, vae: VaeFile | None = None) -
     Raises: BadFile: the file is damaged, no Stable Diffusion checkpoint, or of a family that isn't supported.
     """
     with open_tensors(checkpoint.path) as file:
-        family = family_of(file.shapes)
-        if family is None:
-            raise BadFile(checkpoint.path, "it is no Stable Diffusion checkpoint that Easel knows.")
-        if not family.supported:
-            raise BadFile(checkpoint.path, f"it is a {family.name} model, which Easel can't run.")
-        try:
+        family = _supported_family(file)
+        compute = compute.of_family(xl=family.vector in ("sizes", "aesthetic"))
+        with _shape_errors(file):
             return _load(file, family, checkpoint, compute, vae)
-        except (KeyError, IndexError, ValueError, AssertionError) as error:
-            reason = f"tensors are missing or have the wrong shape ({error})."
-            raise BadFile(checkpoint.path, reason) from error
+
+
+def size_of(checkpoint: Checkpoint, compute: Compute) -> int:
+    """How many bytes a checkpoint takes once it is loaded, about. Its file's header says so; no tensor is read.
+
+    Raises: BadFile: it is none that can be loaded.
+    """
+    with open_tensors(checkpoint.path) as file:
+        _supported_family(file)
+        dtypes = {UNET: compute.unet, VAE: compute.vae}
+        return sum(
+            math.prod(shape) * next((d for part, d in dtypes.items() if name.startswith(part)), compute.text).itemsize
+            for name, shape in file.shapes.items()
+        )
+
+
+def _supported_family(file: TensorFile) -> Family:
+    family = family_of(file.shapes)
+    if family is None:
+        raise BadFile(file.path, "it is no Stable Diffusion checkpoint that Easel knows.")
+    if not family.supported:
+        raise BadFile(file.path, f"it is a {family.name} model, which Easel can't run.")
+    return family
+
+
+@contextmanager
+def _shape_errors(file: TensorFile) -> Iterator[None]:
+    """What goes wrong inside is the file's fault."""
+    try:
+        yield
+    except (KeyError, IndexError, ValueError, AssertionError) as error:
+        reason = f"tensors are missing or have the wrong shape ({error})."
+        raise BadFile(file.path, reason) from error
 
 
 def _load(
@@ -101,6 +130,16 @@ def load_vae(vae: VaeFile, family: Family, compute: Compute) -> Autoencoder:
             raise BadFile(vae.path, f"it holds no VAE that fits ({error}).") from error
 
 
+def load_own_vae(checkpoint: Checkpoint, family: Family, compute: Compute) -> Autoencoder:
+    """Load a checkpoint's own VAE alone.
+
+    Raises: BadFile.
+    """
+    with open_tensors(checkpoint.path) as file, _shape_errors(file):
+        config = config_of(checkpoint.path, file.shapes, file.metadata)
+        return _vae(file, VAE, _scale(family, config), compute)
+
+
 def _part(file: TensorFile, prefix: str) -> Origins:
     return {name[len(prefix) :]: Origin(name) for name in file.shapes if name.startswith(prefix)}
 
@@ -116,12 +155,22 @@ def _built(make: Callable[[], Network]) -> Network:
 
 
 def _fill(
-    network: Network, file: TensorFile, origins: Origins, device: torch.device, dtype: torch.dtype
+    network: Network,
+    file: TensorFile,
+    origins: Origins,
+    device: torch.device,
+    dtype: torch.dtype,
+    channels_last: bool = True,
 ) -> Network:
     """Give a network on the meta device its weights; tensors that it has no place for are left out."""
     wanted = network.state_dict()
     _check_shapes(wanted, file, origins)
-    weights = {name: _weight(file, name, origins[name], wanted[name], device, dtype) for name in wanted}
+    weights = {}
+    for name, place in wanted.items():
+        last = channels_last and place.ndim == 4
+        layout = torch.channels_last if last else torch.contiguous_format
+        empty = torch.empty(place.shape, dtype=dtype, device=device, memory_format=layout)
+        weights[name] = _filled(empty, file, name, origins[name])
     network.load_state_dict(weights, assign=True)
     network.eval().requires_grad_(False)
     return network
@@ -142,13 +191,13 @@ def _without_ones(shape: Iterable[int]) -> list[int]:
     return [side for side in shape if side != 1]
 
 
-def _weight(
-    file: TensorFile, name: str, origin: Origin, place: Tensor, device: torch.device, dtype: torch.dtype
-) -> Tensor:
-    stored = origin.take(file.tensor(origin.name)).reshape(place.shape)
-    layout = torch.channels_last if stored.ndim == 4 else torch.contiguous_format
-    weight = stored.to(device=device, dtype=dtype).contiguous(memory_format=layout)
-    if not _all_finite(weight):
+def _filled(empty: Tensor, file: TensorFile, name: str, origin: Origin) -> Tensor:
+    """Read a weight into its place: precision, memory layout and device change in one pass over it."""
+    stored = origin.take(file.tensor(origin.name))
+    weight = empty.copy_(stored.reshape(empty.shape))
+    # half the bytes where the file has half precision, and what is finite there is so in float32 too
+    looked_at = stored if stored.dtype == torch.float16 and weight.dtype == torch.float32 else weight
+    if not _all_finite(looked_at):
         raise BadFile(file.path, f"{name} holds values that are no numbers (NaN). Download it again.")
     return weight
 
@@ -161,7 +210,8 @@ def _all_finite(weight: Tensor) -> bool:
 def _unet(file: TensorFile, family: Family, compute: Compute) -> UNet:
     origins = _part(file, UNET)
     config = unet_config(_shapes(file, origins), family)
-    return _fill(_built(lambda: UNet(config)), file, origins, compute.device, compute.unet)
+    unet = _built(lambda: UNet(config))
+    return _fill(unet, file, origins, compute.home_of("unet"), compute.unet, compute.channels_last)
 
 
 def _scale(family: Family, config: ModelConfig) -> float:
@@ -171,13 +221,15 @@ def _scale(family: Family, config: ModelConfig) -> float:
 def _vae(file: TensorFile, prefix: str, scale: float, compute: Compute) -> Autoencoder:
     origins = _part(file, prefix)
     config = autoencoder_config(_shapes(file, origins), scale)
-    return _fill(_built(lambda: Autoencoder(config)), file, origins, compute.device, compute.vae)
+    vae = _built(lambda: Autoencoder(config))
+    return _fill(vae, file, origins, compute.home_of("vae"), compute.vae, compute.channels_last)
 
 
 def _text_tower(file: TensorFile, rules: TextRules, compute: Compute) -> TextTower:
     found = find_text(file.shapes, rules)
     config = text_encoder_config(_shapes(file, found.origins), rules)
-    encoder = _fill(_built(lambda: TextEncoder(config)), file, found.origins, compute.device, compute.text)
+    empty = _built(lambda: TextEncoder(config))
+    encoder = _fill(empty, file, found.origins, compute.home_of("text"), compute.text)
     # SD2's encoder is stored by `diffusers` without the last layer, which is never used
     shortened = rules.layer == 2 and rules.final_norm and not found.openclip
     return TextTower(
@@ -205,13 +257,13 @@ def _prediction(unet: UNet, family: Family, config: ModelConfig) -> Prediction:
 def _depth(file: TensorFile, compute: Compute) -> DepthEstimator:
     from modules.models.depth_estimator import load_depth_estimator
 
-    return load_depth_estimator(_tensors(file, DEPTH), compute.device, torch.float32)
+    return load_depth_estimator(_tensors(file, DEPTH), compute.home_of("depth"), torch.float32)
 
 
 def _image_encoder(file: TensorFile, compute: Compute) -> ImageEncoder:
     from modules.models.image_encoder import load_image_encoder
 
-    return load_image_encoder(_tensors(file, IMAGE_ENCODER), compute.device, compute.text)
+    return load_image_encoder(_tensors(file, IMAGE_ENCODER), compute.home_of("image"), compute.text)
 
 
 def _noise_augmentation(file: TensorFile, width: int) -> NoiseAugmentation:

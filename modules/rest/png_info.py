@@ -11,7 +11,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from modules.faults import InvalidField, NotSupported
-from modules.imaging.infotext import parse
+from modules.generation.recipe_reading import read_recipe
+from modules.imaging.file_texts import infotext_in
 from modules.imaging.storage import INFOTEXT_KEY
 from modules.rest.bodies import CheckedRoute
 
@@ -27,20 +28,30 @@ class PictureBody(BaseModel):
     image: str
 
 
-def decode_picture(text: str, field: str) -> Image:
-    """The picture in a field of a request.
+def picture_bytes(text: str, field: str) -> bytes:
+    """The picture file in a field of a request.
 
-    Raises: InvalidField: it isn't base64, no picture, or too large; NotSupported: it is an address.
+    Raises: InvalidField: it isn't base64; NotSupported: it is an address.
     """
-    from PIL import Image, UnidentifiedImageError
-
     if text.startswith(("http://", "https://")):
         raise NotSupported(f"{field} can't be an address yet; send the picture itself, as base64.", field)
     try:
-        data = base64.b64decode(text.partition("base64,")[2] or text, validate=True)
-        image = Image.open(BytesIO(data))
+        return base64.b64decode(text.partition("base64,")[2] or text, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidField(field, f"{field} is not base64.") from None
+
+
+def open_picture(data: bytes, field: str) -> Image:
+    """The picture in a file's bytes, not decoded yet.
+
+    Raises: InvalidField: it is no picture, or too large.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        image = Image.open(BytesIO(data))
+    except ValueError:
+        raise InvalidField(field, f"{field} is no picture in a known format.") from None
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
         raise InvalidField(field, f"{field} is no picture in a known format.") from None
     if image.width * image.height > MAX_PIXELS:
@@ -55,13 +66,12 @@ def routes() -> APIRouter:
     @router.post("/png-info")
     def png_info(body: PictureBody) -> dict[str, Any]:
         """The infotext of a picture, the other texts in the file, and what the infotext says."""
-        with decode_picture(body.image, "image") as image:
+        data = picture_bytes(body.image, "image")
+        with open_picture(data, "image") as image:
             texts = {str(name): text for name, text in image.info.items() if isinstance(text, str)}
-        info = texts.pop(INFOTEXT_KEY, "")
+        info = texts.pop(INFOTEXT_KEY, "") or infotext_in(data)
         if not info:
             return {"info": "", "items": texts, "parameters": {}}
-        prompt, negative_prompt, parameters = parse(info)
-        recipe = {"Prompt": prompt, "Negative prompt": negative_prompt, **parameters}
-        return {"info": info, "items": {**texts, INFOTEXT_KEY: info}, "parameters": recipe}
+        return {"info": info, "items": {**texts, INFOTEXT_KEY: info}, "parameters": read_recipe(info)}
 
     return router
