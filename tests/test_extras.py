@@ -227,7 +227,7 @@ def test_unreadable_files_of_a_folder_are_told_at_the_end(tools: Tools, tmp_path
         files=(str(tmp_path / "a.png"), str(tmp_path / "gone.png"), str(tmp_path / "b.png")),
         upscaler_1="Nearest",
     )
-    done = []
+    done: list[Any] = []
     with pytest.raises(InvalidField, match=r"can't be read: a\.png, gone\.png\. The others are done"):
         done.extend(upscale(request, tools, Unwatched()))
     made = []

@@ -67,7 +67,9 @@ def test_a_hypernetwork_of_old_is_a_tag_now() -> None:
 def test_any_format_can_hold_a_recipe(house: House) -> None:
     picture = Image.new("RGB", (8, 8))
     exif = picture.getexif()
-    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + "a cat\nSteps: 3, Sampler: Euler, Seed: 4".encode("utf-16-be")
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + "a cat\nSteps: 3, Sampler: Euler, Seed: 4".encode(
+        "utf-16-be"
+    )
     for kind in ("JPEG", "WEBP"):
         file = BytesIO()
         picture.save(file, kind, exif=exif.tobytes())

@@ -133,3 +133,17 @@ def test_the_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--styles-file", str(tmp_path)])
     assert "is a folder; a file is expected" in capsys.readouterr().err
+
+
+def test_styles_are_recognised_in_a_prompt(client: TestClient) -> None:
+    client.put(
+        "/easel/styles", json={"name": "Oil", "prompt": "oil of {prompt}, thick", "negative_prompt": "photo"}
+    )
+    prompts = {"prompt": "oil of a fox, thick", "negative_prompt": "trees, photo"}
+    assert client.post("/easel/styles/recognise", json=prompts).json() == {
+        "styles": ["Oil"],
+        "prompt": "a fox",
+        "negative_prompt": "trees",
+    }
+    plain = {"prompt": "a fox", "negative_prompt": ""}
+    assert client.post("/easel/styles/recognise", json=plain).json() == {"styles": [], **plain}

@@ -272,7 +272,6 @@ BAD = [
     ({"script_name": "x"}, 422, "script_name", "not there yet"),
     ({"script_args": [1]}, 422, "script_args", "not there yet"),
     ({"alwayson_scripts": {"x": {"args": []}}}, 422, "alwayson_scripts", "not there yet"),
-    ({"infotext": "x"}, 422, "infotext", "not there yet"),
 ]
 
 
@@ -410,3 +409,23 @@ def test_closing_answers_those_who_wait(house: House) -> None:
     house.app.state.closing.set()
     thread.join(5)
     assert_error(answers[0], 503, None, "being stopped")
+
+
+def test_an_infotext_fills_what_is_left_out(shared: House) -> None:
+    infotext = (
+        "a red house\nNegative prompt: trees\n"
+        "Steps: 3, Sampler: Euler, CFG scale: 4.5, Seed: 77, Size: 24x16, Model hash: nothing00, Clip skip: 2"
+    )
+    fields = {"infotext": infotext, "seed": 5}
+    answer = shared.client().post(PATH, json=fields).json()
+    used = answer["parameters"]
+    assert (used["prompt"], used["negative_prompt"]) == ("a red house", "trees")
+    assert (used["steps"], used["cfg_scale"], used["seed"]) == (3, 4.5, 5)
+    assert (used["width"], used["height"]) == (24, 16)
+    info = json.loads(answer["info"])
+    assert (info["seed"], info["clip_skip"], info["width"]) == (5, 2, 24)
+
+
+def test_an_infotext_that_says_nothing_changes_nothing(shared: House) -> None:
+    answer = ask(shared, infotext="Steps: many, Sampler, Size: x").json()
+    assert answer["parameters"]["steps"] == SMALL["steps"]

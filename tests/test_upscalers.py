@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,34 +29,34 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def compact(scale: int = 2, channels: int = 3) -> torch.nn.Module:
     architectures.spandrel()
-    from spandrel.architectures.Compact import Compact
+    from spandrel.architectures.Compact import Compact  # type: ignore[import-untyped]
 
     torch.manual_seed(0)
     return Compact(num_in_ch=channels, num_out_ch=channels, num_feat=8, num_conv=2, upscale=scale)
 
 
 def esrgan() -> torch.nn.Module:
-    from spandrel.architectures.ESRGAN import ESRGAN
+    from spandrel.architectures.ESRGAN import ESRGAN  # type: ignore[import-untyped]
 
     return ESRGAN(num_filters=8, num_blocks=1, scale=4)
 
 
 def swinir() -> torch.nn.Module:
-    from spandrel.architectures.SwinIR import SwinIR
+    from spandrel.architectures.SwinIR import SwinIR  # type: ignore[import-untyped]
 
     sizes = {"embed_dim": 12, "depths": [2], "num_heads": [2], "window_size": 8}
     return SwinIR(img_size=16, upscale=2, upsampler="pixelshuffle", mlp_ratio=2, **sizes)
 
 
 def dat() -> torch.nn.Module:
-    from spandrel.architectures.DAT import DAT
+    from spandrel.architectures.DAT import DAT  # type: ignore[import-untyped]
 
     sizes = {"embed_dim": 32, "depth": [2], "num_heads": [2], "split_size": [8, 8]}
     return DAT(img_size=16, upscale=2, upsampler="pixelshuffle", expansion_factor=2, **sizes)
 
 
 def hat() -> torch.nn.Module:
-    from spandrel.architectures.HAT import HAT
+    from spandrel.architectures.HAT import HAT  # type: ignore[import-untyped]
 
     sizes = {"embed_dim": 16, "depths": [2], "num_heads": [2], "window_size": 8}
     return HAT(img_size=16, upscale=2, upsampler="pixelshuffle", mlp_ratio=2, squeeze_factor=3, **sizes)
@@ -123,7 +124,12 @@ def test_tiles_give_nearly_what_one_tile_gives(tmp_path: Path) -> None:
     image = picture(150, 70)
     whole = np.asarray(only(tmp_path, Tiling(0)).upscale(image, 2)).astype(int)
     calls: list[float] = []
-    cut = only(tmp_path, Tiling(48, 12)).upscale(image, 2, lambda done: calls.append(done) or False)
+
+    def progress(done: float) -> bool:
+        calls.append(done)
+        return False
+
+    cut = only(tmp_path, Tiling(48, 12)).upscale(image, 2, progress)
     # Four convolutions see 4 pixels far: what a tile doesn't see lies in the part that is hardly taken from it.
     difference = np.abs(np.asarray(cut).astype(int) - whole)
     assert difference.max() <= 2 and (difference > 0).mean() < 0.02
@@ -154,7 +160,7 @@ def test_tiles_cover_a_side_with_their_overlap(length: int, size: int, overlap: 
         assert size >= length
         return
     assert places[-1] + size == length
-    assert all(b - a <= size - min(overlap, size - 1) for a, b in zip(places, places[1:], strict=False))
+    assert all(b - a <= size - min(overlap, size - 1) for a, b in itertools.pairwise(places))
 
 
 def test_a_seam_cant_be_seen() -> None:

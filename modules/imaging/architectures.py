@@ -1,4 +1,4 @@
-"""Files of upscalers and face restorers as models, through spandrel: it knows the architecture by the tensors' names."""
+"""Files of upscalers and face restorers as models, through spandrel, which knows the architecture by the names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def spandrel() -> ModuleType:
             return known
         try:
             with _torchvision_or_stand_in():
-                import spandrel as package
+                import spandrel as package  # type: ignore[import-untyped]
         except Exception as error:
             raise NotSupported(
                 f"Models from files need the package spandrel, which can't be imported here ({error}). "
@@ -59,7 +59,7 @@ def spandrel() -> ModuleType:
 
 @contextmanager
 def _torchvision_or_stand_in() -> Iterator[None]:
-    """spandrel imports three names of torchvision when it is imported, for two architectures out of about forty.
+    """Importing spandrel takes three names of torchvision, for two architectures out of about forty.
 
     torchvision must fit torch's build exactly, and where it doesn't (or isn't there) its import fails. Then three
     small modules stand in for it, for as long as spandrel is being imported and no longer. `normalize` does what the

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import html
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,7 +72,7 @@ class FileData(BaseModel):
 class BatchBody(ExtrasBody):
     """The fields of `POST /sdapi/v1/extra-batch-images`."""
 
-    imageList: list[FileData]  # noqa: N815
+    imageList: list[FileData]
 
 
 class PageBody(ExtrasBody):

@@ -22,6 +22,7 @@ from modules.jobs.queue import Job, Status
 from modules.rest.closing import Closing, first_of
 from modules.rest.errors import UNEXPECTED, RestFault, status_of_kind
 from modules.rest.generation_bodies import GenerationBody
+from modules.rest.infotext_fields import filled_from_infotext
 from modules.rest.options import find_checkpoint, to_changes
 from modules.rest.services import RestServices
 from modules.rest.styles import with_styles
@@ -40,7 +41,6 @@ NOT_YET: dict[str, str] = {
     "script_name": "Scripts are",
     "script_args": "Scripts are",
     "alwayson_scripts": "Scripts are",
-    "infotext": "Filling a request from an infotext is",
     "latent_mask": "A mask for the latents alone is",
 }
 """Fields whose only possible value is "not used", and what their sentence begins with."""
@@ -195,12 +195,16 @@ class Generation:
 
         Raises: Fault, RestFault.
         """
+        body = filled_from_infotext(body, self._is_checkpoint)
         job, settings = await asyncio.to_thread(self._submit, body, to_request)
         try:
             job = await _outcome(self._services, self._closing, job, http)
             return await asyncio.to_thread(self._answer, body, job, settings)
         finally:
             self._services.worker.take_results(job.id)
+
+    def _is_checkpoint(self, name: str) -> bool:
+        return find_checkpoint(name, self._services.checkpoints()) is not None
 
     def _submit(self, body: Body, to_request: Callable[[Body, Settings], Request]) -> tuple[Job, Settings]:
         services = self._services

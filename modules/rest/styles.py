@@ -9,11 +9,19 @@ from pydantic import BaseModel
 
 from modules.faults import NotSupported, UnknownName
 from modules.prompts.style_book import StyleBook
-from modules.prompts.styles import Style, apply, apply_negative
+from modules.prompts.styles import Style, apply, apply_negative, recognise
 from modules.rest.bodies import CheckedRoute
 from modules.rest.errors import NotFound, brief
 from modules.rest.generation_bodies import GenerationBody
 from modules.rest.services import RestServices
+
+
+class PromptsBody(BaseModel):
+    """A prompt and a negative prompt."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+
 
 Body = TypeVar("Body", bound=GenerationBody)
 
@@ -77,6 +85,12 @@ def routes(services: RestServices) -> APIRouter:
         except UnknownName as fault:
             raise NotFound(fault.message) from None
         return {"deleted": True}
+
+    @router.post("/easel/styles/recognise", tags=["easel"])
+    def recognise_styles(body: PromptsBody) -> dict[str, Any]:
+        """The styles that prompts hold, and what the prompts are without them."""
+        names, prompt, negative = recognise(body.prompt, body.negative_prompt, services.styles or ())
+        return {"styles": names, "prompt": prompt, "negative_prompt": negative}
 
     def _book() -> StyleBook:
         if services.styles is None:
