@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from benchmarks.txt2img import StepTimes, starter  # noqa: E402
+from benchmarks.txt2img import CPU_TIME_HELP, StepTimes, clock, starter  # noqa: E402
 from modules.compute import choose  # noqa: E402
 from modules.generation.requests import TextToImage  # noqa: E402
 from modules.generation.results import GeneratedImage  # noqa: E402
@@ -32,6 +32,7 @@ from modules.generation.session import Session  # noqa: E402
 from modules.generation.text_to_image import text_to_image  # noqa: E402
 from modules.imaging.pixels import preview_image  # noqa: E402
 from modules.jobs.database import Database  # noqa: E402
+from modules.jobs.events import EventHub  # noqa: E402
 from modules.jobs.pictures import PictureIndex  # noqa: E402
 from modules.jobs.progress import _jpeg  # noqa: E402
 from modules.jobs.queue import JobQueue  # noqa: E402
@@ -81,7 +82,7 @@ def job(model: LatentDiffusion, request: TextToImage, runs: int, now: Clock) -> 
     shares = []
     for run in range(runs + 1):
         unet, vae = Stopwatch(model.unet.forward, now), Stopwatch(model.vae.decode, now)
-        model.unet.forward, model.vae.decode = unet, vae  # type: ignore[method-assign, assignment]
+        model.unet.forward, model.vae.decode = unet, vae  # type: ignore[method-assign]
         monitor = Previewing(now)
         begun = now()
         list(text_to_image(request, session, monitor))
@@ -131,11 +132,11 @@ def saving(files: int, pictures: int = 30) -> None:
             for i in range(existing):
                 (folder / f"{i:05d}-1.png").touch()
             database = Database(Path(name) / "easel.sqlite")
-            queue = JobQueue(database)
+            queue = JobQueue(database, EventHub(), lambda request: request)
             index = PictureIndex(database, outputs)
-            queued = queue.submit(TextToImage(prompt="x"), "api")
+            queue.submit(TextToImage(prompt="x"), "api")
             found = queue.take(timeout=1)
-            assert found is not None, queued
+            assert found is not None
             times = []
             for number in range(pictures + 1):
                 begun = time.perf_counter()
@@ -155,14 +156,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--device", help="cpu, cuda; the best there is")
+    parser.add_argument("--cpu-time", action="store_true", help=CPU_TIME_HELP)
     options = parser.parse_args()
     compute = choose(options.device)
 
-    def now() -> float:
-        if compute.device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
-
+    now = clock(compute.device, options.cpu_time)
     model = starter(compute)
     request = TextToImage(
         prompt="a red house in a meadow",

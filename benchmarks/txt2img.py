@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ from tests.test_models_parity import reference_unet, reference_vae  # noqa: E402
 
 PROMPT, NEGATIVE = "a red house in a meadow at dusk", "trees"
 CFG_SCALE = 7.0
+CPU_TIME_HELP = "count processor seconds: for busy machines, with OMP_NUM_THREADS=1"
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def random_sd15(compute: Compute, like: LatentDiffusion) -> LatentDiffusion:
                     parameter.normal_(0, parameter[0].numel() ** -0.5)
                 else:
                     parameter.fill_(1.0 if name.endswith("weight") else 0.0)
-        return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     encoder = TextEncoder(TextEncoderConfig())
     encoder.eval().requires_grad_(False).to(device=compute.device, dtype=compute.text)
@@ -164,7 +166,7 @@ class Theirs:
     name = "diffusers"
 
     def __init__(self, model: LatentDiffusion, ours: Ours, now: Callable[[], float]) -> None:
-        import diffusers
+        diffusers: Any = import_module("diffusers")
 
         diffusers.utils.logging.set_verbosity_error()
         self._now = now
@@ -178,7 +180,7 @@ class Theirs:
             timestep_spacing="linspace",
             steps_offset=1,
         )
-        self._pipeline = diffusers.StableDiffusionPipeline(
+        self._pipeline: Any = diffusers.StableDiffusionPipeline(
             vae=vae,
             text_encoder=None,
             tokenizer=None,
@@ -223,18 +225,29 @@ def _rate(times: list[float]) -> float:
     return (len(times) - 1) / (times[-1] - times[0])
 
 
+def clock(device: torch.device, processor: bool = False) -> Callable[[], float]:
+    """Seconds that have passed for the device. Args: processor: count only what this process computed (CPU)."""
+
+    def now() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.process_time() if processor else time.perf_counter()
+
+    return now
+
+
 @contextmanager
 def compiled(*unets: nn.Module) -> Iterator[None]:
     """While this is open, the U-Nets run compiled; with CUDA as graphs."""
     mode = "reduce-overhead" if torch.cuda.is_available() else "default"
     before = [unet.forward for unet in unets]
     for unet in unets:
-        unet.forward = torch.compile(unet.forward, mode=mode)  # type: ignore[method-assign]
+        unet.forward = torch.compile(unet.forward, mode=mode)
     try:
         yield
     finally:
         for unet, forward in zip(unets, before, strict=True):
-            unet.forward = forward  # type: ignore[method-assign]
+            unet.forward = forward
 
 
 def measure(case: Case, ours: Ours, theirs: Theirs, runs: int) -> None:
@@ -252,7 +265,10 @@ def measure(case: Case, ours: Ours, theirs: Theirs, runs: int) -> None:
         print(f"  {who:10} {rate:8.3f} it/s   {whole:8.3f} s for the whole")
     rates = sorted(mine.rate / other.rate for mine, other in pairs)
     wholes = sorted(other.whole / mine.whole for mine, other in pairs)
-    print(f"  Easel is {_spread(rates)} times as fast a step, {_spread(wholes)} times as fast in all", flush=True)
+    print(
+        f"  Easel is {_spread(rates)} times as fast a step, {_spread(wholes)} times as fast in all",
+        flush=True,
+    )
 
 
 def _spread(ratios: list[float]) -> str:
@@ -269,6 +285,7 @@ def main() -> None:
     parser.add_argument("--dtype", help="float32, float16, bfloat16; what Easel would take")
     parser.add_argument("--steps", type=int, help="another number of steps")
     parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--cpu-time", action="store_true", help=CPU_TIME_HELP)
     options = parser.parse_args()
     compute = choose(options.device)
     if options.dtype:
@@ -277,11 +294,7 @@ def main() -> None:
     # both decode in one precision: diffusers' pipeline knows only that of the U-Net
     compute = replace(compute, vae=compute.unet)
 
-    def now() -> float:
-        if compute.device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
-
+    now = clock(compute.device, options.cpu_time)
     print(f"{compute.device}, {compute.unet}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     base = starter(compute)
     models: dict[str, Callable[[], LatentDiffusion]] = {

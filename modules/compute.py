@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -89,7 +88,9 @@ class Compute:
 
     def of_family(self, xl: bool) -> Compute:
         """The same for a checkpoint of a family; xl: it is of SDXL's size."""
-        return replace(self, memory="medium") if xl and self.medium_for_xl and self.memory == "normal" else self
+        return (
+            replace(self, memory="medium") if xl and self.medium_for_xl and self.memory == "normal" else self
+        )
 
 
 def choose(options: ComputeOptions | str | None = None) -> Compute:
@@ -103,7 +104,6 @@ def choose(options: ComputeOptions | str | None = None) -> Compute:
     """
     import torch
 
-    _use_huge_pages()
     if not isinstance(options, ComputeOptions):
         options = ComputeOptions(device=options)
     where = torch.device(_device_name(options))
@@ -144,16 +144,6 @@ def _device_name(options: ComputeOptions) -> str:
     if torch.cuda.is_available():
         return f"cuda:{options.device_id}" if options.device_id else "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _use_huge_pages() -> None:
-    """Have torch take large tensors from huge pages (Linux), unless the user has decided otherwise.
-
-    Fresh memory then costs a quarter: converting a 59 MB tensor takes 7 ms and not 29. torch looks at this when it
-    first makes a large tensor.
-    """
-    if sys.platform == "linux":
-        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 # -- memory -------------------------------------------------------------------------------------------------

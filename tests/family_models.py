@@ -480,6 +480,14 @@ class Parts:
         return folder
 
 
+def averaged(state: State) -> State:
+    """As `LitEma` keeps the averages: without dots."""
+    names = {name: "model_ema." + name.removeprefix("model.").replace(".", "") for name in state}
+    unet = {names[name]: w for name, w in state.items() if name.startswith(UNET)}
+    rest = {name: w for name, w in state.items() if not name.startswith(UNET)}
+    return unet | rest | {"model_ema.decay": torch.tensor(0.9999), "model_ema.num_updates": torch.tensor(7)}
+
+
 def slim(state: State) -> State:
     """The same checkpoint with few words: smaller, where nothing is encoded."""
     words = ("token_embedding.weight",)
@@ -497,3 +505,9 @@ def loaded(path: Path) -> LatentDiffusion:
     cache = path.parent / "cache.sqlite"
     checkpoint = CheckpointCatalogue((), cache, files=(path,)).all()[0]
     return load(checkpoint, choose("cpu"))
+
+
+def noise_scheduler(name: str, betas: tuple[float, float], **more: object) -> Any:
+    """A scheduler of diffusers, as the published configurations have it."""
+    low, high = betas
+    return getattr(diffusers, name)(beta_schedule="scaled_linear", beta_start=low, beta_end=high, **more)

@@ -317,7 +317,12 @@ class FaceModel:
         self.calls: list[dict[str, Any]] = []
 
     def model(self, pixels: torch.Tensor, **options: Any) -> tuple[torch.Tensor, list[Any]]:
-        assert pixels.shape == (1, 3, SIDE, SIDE) and pixels.min() >= -1 and pixels.max() <= 1
+        assert (
+            pixels.is_contiguous()
+            and pixels.shape == (1, 3, SIDE, SIDE)
+            and pixels.min() >= -1
+            and pixels.max() <= 1
+        )
         self.calls.append(options)
         return -pixels, []
 

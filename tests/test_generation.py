@@ -284,3 +284,30 @@ def test_names_are_resolved_so_that_a_job_means_the_same_later(models: ModelStor
         "Karras",
         "tiny.safetensors",
     )
+
+
+def test_a_refiner_takes_over_within_the_pass(tmp_path: Path) -> None:
+    from modules.generation.requests import Refiner
+
+    files = (
+        tiny_model.write(tmp_path / "base.safetensors", 0),
+        tiny_model.write(tmp_path / "fine.safetensors", 7),
+    )
+    models = ModelStore(CheckpointCatalogue((), tmp_path / "files.sqlite", files), choose)
+    engine = Engine(models)
+
+    def picture(checkpoint: str, refiner: Refiner | None = None) -> GeneratedImage:
+        request = check(replace(REQUEST, checkpoint=checkpoint, refiner=refiner), models)
+        return next(engine.run(request, Unwatched()))
+
+    base, fine = picture("base"), picture("fine")
+    refined = picture("base", Refiner(checkpoint="fine", switch_at=0.5))
+    assert min(difference(refined, base), difference(refined, fine)) > 0
+    assert difference(picture("base", Refiner(checkpoint="fine", switch_at=1)), base) == 0
+    at_once = picture("base", Refiner(checkpoint="fine", switch_at=0))
+    assert difference(at_once, base) > 0
+    parameters = parse(refined.infotext)[2]
+    assert (parameters["Refiner"], parameters["Refiner switch at"]) == ("fine.safetensors", "0.5")
+    assert parameters["Model"] == "base"
+    with pytest.raises(UnknownName, match="nothing"):
+        picture("base", Refiner(checkpoint="nothing"))

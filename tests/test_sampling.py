@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from modules.faults import UnknownName
+from modules.models.conditioning import Conditioning
 from modules.models.noise_schedule import alphas_cumprod
 from modules.models.noise_schedule import sigmas as model_sigmas
-from modules.models.conditioning import Conditioning
 from modules.models.unet import ProjectedContext
 from modules.models.unet_layers import KeysValues
 from modules.sampling.catalogue import SAMPLERS, SCHEDULERS, effective_schedule, resolve

@@ -9,12 +9,11 @@ from torch import Tensor
 from modules.faults import InvalidField
 from modules.generation.batch import sampler_settings
 from modules.generation.options import SamplingOptions, parse_sigmas
-from modules.models.conditioning import Conditioning
 from modules.models.families import Prediction
 from modules.models.noise_schedule import alphas_cumprod, zero_terminal_snr
 from modules.models.noise_schedule import sigmas as model_sigmas
 from modules.sampling.catalogue import resolve
-from modules.sampling.denoiser import Guidance, GuidedDenoiser, Switch, TextTimeline
+from modules.sampling.denoiser import Guidance, GuidedDenoiser, Switch
 from modules.sampling.guidance_limits import Threshold, rescaled, thresholded
 from modules.sampling.noise import PictureNoise, Seeds
 from modules.sampling.sample import sample
@@ -82,7 +81,11 @@ def test_rescaled_output_has_the_spread_of_the_positive_one(
     factor = s if prediction == "epsilon" else s / (s * s + 1) ** 0.5
     pattern = PATTERN.std().item()
     assert torch.equal(denoised(), denoised(rescale=0.0))
-    for share, expected in ((0.0, 15), (1.0, 3), (0.5, 9)):  # 1 + 7 * (3 - 1) = 15 without, 3 for the prompt alone
+    for share, expected in (
+        (0.0, 15),
+        (1.0, 3),
+        (0.5, 9),
+    ):  # 1 + 7 * (3 - 1) = 15 without, 3 for the prompt alone
         output = (origin - denoised(rescale=share)) / factor
         assert output.std().item() == pytest.approx(expected * pattern, rel=0.01)
 
@@ -93,9 +96,7 @@ def test_rescaled_output_has_the_spread_of_the_positive_one(
 def test_thresholding_as_in_the_paper() -> None:
     guided = latents(4, 3)
     bound = guided.flatten(1).abs().quantile(0.9, dim=1)[:, None, None, None]
-    assert torch.allclose(
-        thresholded(guided, 0.9), guided.clamp(min=-bound, max=bound) / bound, atol=1e-6
-    )
+    assert torch.allclose(thresholded(guided, 0.9), guided.clamp(min=-bound, max=bound) / bound, atol=1e-6)
     small = latents(5, 0.1).clamp(-1, 1)
     assert torch.equal(thresholded(small, 0.9), small)  # nothing is beyond 1
 
@@ -196,20 +197,19 @@ def test_linear_quadratic_is_straight_then_bends_smoothly(model: ModelSigmas) ->
 
 
 def test_custom_sigmas_take_the_place_of_the_schedule(model: ModelSigmas) -> None:
-    class Noting(GaussianUNet):
-        seen: list[float] = []
+    seen: list[float] = []
 
-        def forward(self, x: Tensor, timesteps: Tensor, *rest: object) -> Tensor:  # type: ignore[override]
-            self.seen.append(self.sigmas.to_sigma(timesteps)[0].item())
+    class Noting(GaussianUNet):
+        def forward(self, x: Tensor, timesteps: Tensor, *rest: object) -> Tensor:
+            seen.append(self.sigmas.to_sigma(timesteps)[0].item())
             return super().forward(x, timesteps, *rest)  # type: ignore[arg-type]
 
     options = SamplingOptions(custom_sigmas=(14.6, 5, 2, 0.5))
-    unet = Noting(model)
     guidance = Guidance(((1.0, text(0.0)),), text(0.0), 1.0)
-    denoiser = GuidedDenoiser(unet, model, guidance)  # type: ignore[arg-type]
+    denoiser = GuidedDenoiser(Noting(model), model, guidance)  # type: ignore[arg-type]
     noise = PictureNoise((4, 8, 8), [Seeds(1)], CPU)
     sample(denoiser, noise, *resolve("Euler", "Karras"), 4, sampler_settings(options))
-    assert unet.seen == pytest.approx([14.6, 5, 2, 0.5], rel=1e-3)
+    assert seen == pytest.approx([14.6, 5, 2, 0.5], rel=1e-3)
 
 
 def test_custom_sigmas_are_interpolated_to_the_steps() -> None:
@@ -258,10 +258,5 @@ def test_zero_terminal_snr_ends_in_noise_alone(model: ModelSigmas) -> None:
 
 
 def test_preview_methods_of_other_programs_are_understood() -> None:
-    assert PreviewSettings(method="Approx NN").method == "Linear"  # type: ignore[arg-type]
+    assert PreviewSettings(method="Approx NN").method == "Linear"
     assert PreviewSettings(method="TAESD").method == "TAESD"
-
-
-def test_timelines_are_of_conditionings() -> None:
-    timeline = TextTimeline(((0, Conditioning(torch.zeros(1, 77, 4))),))
-    assert timeline.tokens == 77

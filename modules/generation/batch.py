@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
+from modules.compute import give_back_memory, is_out_of_memory
 from modules.faults import UnknownName
 from modules.generation.guidance import PassPlan, PictureCondition, encoding_settings, guidance_for
+from modules.generation.hooks import PassInfo, StepInfo, denoised_hook
 from modules.generation.options import SamplingOptions
 from modules.generation.prompting import prompts_of
 from modules.generation.requests import PictureRequest
 from modules.generation.results import Monitor
 from modules.generation.session import Session
 from modules.imaging.pixels import preview_image
-from modules.models import noise_schedule
+from modules.models import noise_schedule, vae_decoding
 from modules.models.latent_diffusion import LatentDiffusion
+from modules.models.placement import placed
+from modules.models.vae_decoding import check_latents
 from modules.prompts.tags import extract_tags
 from modules.sampling.catalogue import Sampler, Scheduler
 from modules.sampling.denoiser import GuidedDenoiser, LatentMask, Switch
@@ -29,6 +34,8 @@ from modules.sampling.schedules import ModelSigmas
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,29 @@ class Pass:
     mask: LatentMask | None = None
     switch: Switch | None = None
 
+    def of_pictures(self, rows: slice, count: int) -> Pass:
+        """The same for some of its `count` pictures; what all of them share stays."""
+
+        def of(tensor: Tensor) -> Tensor:
+            return tensor[rows] if len(tensor) == count else tensor
+
+        def of_any(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else of(tensor)
+
+        picture, start, mask = self.picture, self.start, self.mask
+        picture = replace(
+            picture,
+            channels=of_any(picture.channels),
+            vector=of_any(picture.vector),
+            negative_vector=of_any(picture.negative_vector),
+        )
+        if start is not None:
+            start = replace(start, latents=of(start.latents))
+        if mask is not None:  # `[h, w]` is for all pictures
+            change = of(mask.change) if mask.change.ndim == 4 else mask.change
+            mask = replace(mask, original=of(mask.original), change=change)
+        return replace(self, picture=picture, start=start, mask=mask)
+
 
 class Batch:
     """Pictures `numbers` of a request, on one model.
@@ -70,19 +100,50 @@ class Batch:
         self.steps = steps
         self.steps_done = 0
         self.network_parameters: dict[str, str] = {}
-        self.prompts = prompts_of(request, session.wildcards, numbers.start)
+        self.prompts = prompts_of(request, session.wildcards, numbers.start, session.hooks)
 
     def sample(self, one: Pass) -> Sampled:
-        """Sample latents `[B, 4, h, w]`."""
-        model = self.session.model
+        """Sample latents `[B, 4, h, w]`: all pictures together, or in halves where memory is too short for that.
+
+        Raises: NotPossibleNow: the U-Net gives no picture (NaN).
+        """
         self._set_networks(one.plan)
-        guidance = guidance_for(self.request, one.plan, self.session.encoder, model.family, one.picture)
+        try:
+            return self._sampled(one)
+        except (RuntimeError, MemoryError) as error:
+            if len(self.numbers) == 1 or not is_out_of_memory(error):
+                raise
+        # only here, where the error doesn't hold the tensors any more
+        give_back_memory()
+        log.info(
+            "Memory is too short for %d pictures at once; they are sampled in halves.", len(self.numbers)
+        )
+        return self._in_halves(one)
+
+    def _in_halves(self, one: Pass) -> Sampled:
+        """The same latents: every picture has its own noise."""
+        before, count = self.steps_done, len(self.numbers)
+        halves = []
+        for rows in (slice(0, count // 2), slice(count // 2, count)):
+            half = copy(self)
+            half.numbers, half.steps_done = self.numbers[rows], before
+            halves.append(half.sample(one.of_pictures(rows, count)))
+            self.steps_done, self.network_parameters = half.steps_done, half.network_parameters
+        return Sampled(torch.cat([half.latents for half in halves]), all(half.complete for half in halves))
+
+    def _sampled(self, one: Pass) -> Sampled:
+        model = self.session.model
+        with placed(model, "text"):
+            guidance = guidance_for(self.request, one.plan, self.session.encoder, model.family, one.picture)
+        about, hooks = self._about(one.plan), self.session.hooks
+        guidance = hooks.conditioning(guidance, about)
         denoiser = GuidedDenoiser(
             model.unet,
             model_sigmas(model, self.request.sampling),
             guidance,
             model.prediction,
             before_call=self._stop_if_asked,
+            after_call=denoised_hook(hooks, about),
             mask=one.mask,
             switch=one.switch,
         )
@@ -91,11 +152,19 @@ class Batch:
         def on_step(done: int, denoised: Tensor) -> None:
             self.steps_done = before + done
             self.monitor.step(self.steps_done, self._preview_of(denoised))
+            hooks.step(denoised, StepInfo(about, self.steps_done))
+            if done == 1:  # a U-Net that overflows does so at once: no need to wait for the last step
+                check_latents(model, denoised)
             self._stop_if_asked()
 
         noise = self.noise(one.plan.width, one.plan.height, None if one.start is None else one.start.latents)
         settings = sampler_settings(self.request.sampling)
-        return sample(denoiser, noise, one.sampler, one.scheduler, one.steps, settings, on_step, one.start)
+        with placed(model, "unet"):
+            sampled = sample(
+                denoiser, noise, one.sampler, one.scheduler, one.steps, settings, on_step, one.start
+            )
+        check_latents(model, sampled.latents)
+        return sampled
 
     def on(self, checkpoint: str | None) -> Batch:
         """The same batch on another model; None: on this one."""
@@ -145,18 +214,18 @@ class Batch:
             seed_delta=options.seed_delta,
         )
 
-    @torch.inference_mode()
     def decode(self, latent: Tensor) -> Tensor:
-        """One latent `[4, h, w]` to a picture `[3, H, W]`, about -1..1."""
-        vae = self.session.model.vae
-        return vae.decode(latent[None].to(next(vae.parameters()).dtype))[0].float()
+        """One latent `[4, h, w]` to a picture `[3, H, W]`, about -1..1; see `models.vae_decoding`."""
+        return vae_decoding.decode(self.session.model, latent)
 
-    @torch.inference_mode()
     def encode(self, pixels: Tensor) -> Tensor:
-        """Pictures `[B, 3, H, W]` in -1..1 to latents `[B, 4, h, w]`, one by one."""
-        vae = self.session.model.vae
-        parameter = next(vae.parameters())
-        return torch.cat([vae.encode(one[None].to(parameter)).float() for one in pixels])
+        """Pictures `[B, 3, H, W]` in -1..1 to latents `[B, 4, h, w]`, one by one; see `models.vae_decoding`."""
+        return vae_decoding.encode(self.session.model, pixels)
+
+    def _about(self, plan: PassPlan) -> PassInfo:
+        """A pass as extensions see it."""
+        stage: Literal["first", "second"] = "first" if plan.first_pass_calls is None else "second"
+        return PassInfo(self.request, self.numbers, stage, plan.prompts, plan.width, plan.height, plan.calls)
 
     def _set_networks(self, plan: PassPlan) -> None:
         """Have the networks act that the pass's prompt names, and no others."""

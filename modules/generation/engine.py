@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modules.compute import give_back_memory, is_out_of_memory
 from modules.faults import InvalidField, NotPossibleNow
+from modules.generation.hooks import NO_HOOKS, GenerationHooks, begun
 from modules.generation.requests import HiresFix, ImageToImage, Request, TextToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.models.store import ModelStore
@@ -38,6 +40,9 @@ def check(request: Request, models: ModelStore, networks: Networks | None = None
     checkpoint = models.resolve(request.checkpoint)
     if models.vaes is not None:
         models.vaes.for_checkpoint(checkpoint, request.vae)  # says so if there is none of that name
+    if request.refiner is not None:
+        refining = models.catalogue.find(request.refiner.checkpoint, "refiner_checkpoint")
+        request = replace(request, refiner=replace(request.refiner, checkpoint=refining.filename))
     if isinstance(request, TextToImage) and request.hires is not None:
         request = replace(request, hires=_checked_hires(request.hires, models))
     return replace(request, sampler=sampler.name, scheduler=scheduler.label, checkpoint=checkpoint.filename)
@@ -60,6 +65,7 @@ class Engine:
         pictures: where the pictures are that requests name; None: there are none.
         upscalers: what makes pictures larger; None: filters only.
         networks: what the network tags of prompts mean; None: they mean nothing.
+        hooks: what extensions do in between.
     """
 
     def __init__(
@@ -70,12 +76,14 @@ class Engine:
         pictures: Pictures | None = None,
         upscalers: Upscalers | None = None,
         networks: Networks | None = None,
+        hooks: GenerationHooks = NO_HOOKS,
     ) -> None:
         self._models = models
         self._wildcards = wildcards
         self._pictures = pictures
         self._upscalers = upscalers
         self._networks = networks
+        self._hooks = hooks
         self._embedding_folders = tuple(embeddings)
         self._embeddings: EmbeddingFolder | None = None
         self._session: Session | None = None
@@ -90,28 +98,37 @@ class Engine:
 
         Raises: Fault: the checkpoint can't be used, memory is short.
         """
-        import torch
+        with self._models.in_use():  # what is unloaded meanwhile is kept to the end
+            yield from self._run(request, monitor, first)
 
+    def _run(self, request: Request, monitor: Monitor, first: int) -> Iterator[GeneratedImage]:
         from modules.generation.image_to_image import image_to_image
         from modules.generation.text_to_image import text_to_image
 
         def session_of(checkpoint: str | None) -> Session:
             session = self._session_for(self._models.get(checkpoint, monitor.loading, request.vae))
-            return replace(session, on=session_of)
+            return replace(session, on=session_of, hooks=self._hooks)
 
-        session = session_of(request.checkpoint)
+        request, made = begun(self._hooks, request), 0
         try:
+            session = session_of(request.checkpoint)
             if isinstance(request, ImageToImage):
-                yield from image_to_image(request, session, monitor, first)
+                pictures = image_to_image(request, session, monitor, first)
             else:
-                yield from text_to_image(request, session, monitor, first)
-        except torch.OutOfMemoryError as error:
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+                pictures = text_to_image(request, session, monitor, first)
+            for picture in pictures:
+                yield self._hooks.picture(picture, request)
+                made += 1
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            give_back_memory()
             raise NotPossibleNow(
                 f"There is not enough memory for {request.width}x{request.height} in batches of "
                 f"{request.batch_size}. Try a smaller size or batch."
             ) from error
+        finally:
+            self._hooks.after_generation(request, made)
 
     def _session_for(self, model: LatentDiffusion) -> Session:
         """The session of this model, made anew when another embedding lies in the folder."""

@@ -12,6 +12,7 @@ from modules.generation.batch import Batch, Pass
 from modules.generation.conditions import from_picture, without_picture
 from modules.generation.guidance import PassPlan
 from modules.generation.prompting import Prompts, expanded
+from modules.generation.refining import refiner_switch
 from modules.generation.requests import HiresFix, TextToImage
 from modules.imaging.pixels import to_image, to_pixels
 from modules.imaging.resizing import CoveringSize, covering_size, scaled_size
@@ -110,7 +111,8 @@ class HiresBatch:
             first_pass_calls=self._first_pass_calls,
         )
         whole = exact_steps(hires.denoising_strength, steps)
-        return batch.sample(Pass(plan, sampler, scheduler, whole, picture, Start(latents, steps - 1)))
+        start, switch = Start(latents, steps - 1), refiner_switch(batch, plan, picture)
+        return batch.sample(Pass(plan, sampler, scheduler, whole, picture, start, switch=switch))
 
     def _prompts(self) -> Prompts:
         batch, hires = self.batch, self._hires

@@ -14,6 +14,7 @@ from modules.generation.guidance import PassPlan
 from modules.generation.init_picture import Prepared, prepare
 from modules.generation.prompting import next_batch
 from modules.generation.recipe import Recipe
+from modules.generation.refining import refiner_switch
 from modules.generation.requests import ImageToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.session import Session
@@ -34,7 +35,7 @@ def image_to_image(
     model = session.model
     with circular_convolutions(model.unet, model.vae) if request.tiling else nullcontext():
         while first < request.pictures and not monitor.stop_requested():
-            numbers = next_batch(request, session.wildcards, first)
+            numbers = next_batch(request, session.wildcards, first, session.hooks)
             yield from _batch(request, session, monitor, numbers)
             first += len(numbers)
 
@@ -88,11 +89,15 @@ def _batch(
         )
         options = request.picture
         start = Start(latents, done, options.noise_multiplier, options.extra_noise)
-        sampled = batch.sample(Pass(plan, sampler, scheduler, whole, picture, start, mask))
+        switch = refiner_switch(batch, plan, picture)
+        sampled = batch.sample(Pass(plan, sampler, scheduler, whole, picture, start, mask, switch))
     if monitor.skip_requested():
         return
     stopped_at = None if sampled.complete else batch.steps_done
-    recipe = Recipe(request, batch.prompts, session.model, sampler, scheduler, stopped_at, batch.network_parameters)
+    added = batch.network_parameters
+    recipe = Recipe(
+        request, batch.prompts, session.model, sampler, scheduler, stopped_at, added, session.hooks
+    )
     for number, latent, prepared in zip(numbers, sampled.latents, pictures, strict=True):
         yield GeneratedImage(
             image=prepared.finish(to_image(batch.decode(latent))),

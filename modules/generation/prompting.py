@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from modules.generation.requests import PictureRequest
 from modules.prompts.wildcards import Wildcards
+
+if TYPE_CHECKING:
+    from modules.generation.hooks import GenerationHooks
 
 
 class Prompts(NamedTuple):
@@ -16,9 +19,12 @@ class Prompts(NamedTuple):
     negative_prompt: str
 
 
-def prompts_of(request: PictureRequest, wildcards: Wildcards | None, number: int) -> Prompts:
+def prompts_of(
+    request: PictureRequest, wildcards: Wildcards | None, number: int, hooks: GenerationHooks | None = None
+) -> Prompts:
     """The prompts of picture `number`: its seed chooses what the wildcards stand for."""
-    return expanded(Prompts(request.prompt, request.negative_prompt), request, wildcards, number)
+    filled = expanded(Prompts(request.prompt, request.negative_prompt), request, wildcards, number)
+    return filled if hooks is None else hooks.prompts(filled, request, number)
 
 
 def expanded(prompts: Prompts, request: PictureRequest, wildcards: Wildcards | None, number: int) -> Prompts:
@@ -33,10 +39,12 @@ def expanded(prompts: Prompts, request: PictureRequest, wildcards: Wildcards | N
     )
 
 
-def next_batch(request: PictureRequest, wildcards: Wildcards | None, first: int) -> range:
+def next_batch(
+    request: PictureRequest, wildcards: Wildcards | None, first: int, hooks: GenerationHooks | None = None
+) -> range:
     """The pictures that are made together: up to a batch's border, as long as their prompts are the same."""
     # batches keep their borders when a job goes on after a crash
     last = min(first - first % request.batch_size + request.batch_size, request.pictures)
-    prompts = prompts_of(request, wildcards, first)
-    same = takewhile(lambda n: prompts_of(request, wildcards, n) == prompts, range(first, last))
+    prompts = prompts_of(request, wildcards, first, hooks)
+    same = takewhile(lambda n: prompts_of(request, wildcards, n, hooks) == prompts, range(first, last))
     return range(first, first + sum(1 for _ in same))

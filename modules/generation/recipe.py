@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from modules.generation.hooks import NO_HOOKS, GenerationHooks
 from modules.generation.prompting import Prompts
 from modules.generation.requests import HiresFix, ImageToImage, Mask, PictureRequest, TextToImage
 from modules.imaging.infotext import compose
@@ -29,7 +30,7 @@ class Recipe:
 
     Args:
         stopped_at: the last step that was done, where the job was interrupted.
-        networks: what network files add.
+        networks: what network files add; hooks: what extensions add.
     """
 
     request: PictureRequest
@@ -39,17 +40,20 @@ class Recipe:
     scheduler: Scheduler
     stopped_at: int | None = None
     networks: Mapping[str, str] = field(default_factory=dict)
+    hooks: GenerationHooks = NO_HOOKS
 
     def infotext(self, picture: int) -> str:
         """The infotext of picture number `picture` (from 0)."""
-        parameters = {
+        parameters: Parameters = {
             **self._basics(picture),
             **self._of_its_kind(),
             **self.networks,
+            **_refiner(self.request),
             **self._finer_settings(),
             "Interrupted at step": self.stopped_at,
             "Version": f"Easel {VERSION}",
         }
+        parameters = self.hooks.infotext(parameters, self.request, picture)
         return compose(self.prompts.prompt, self.prompts.negative_prompt, parameters)
 
     def _basics(self, picture: int) -> Parameters:
@@ -121,6 +125,11 @@ class Recipe:
             "Wildcard prompt": _if_other(request.prompt, self.prompts.prompt),
             "Wildcard negative prompt": _if_other(request.negative_prompt, self.prompts.negative_prompt),
         }
+
+
+def _refiner(request: PictureRequest) -> Parameters:
+    refiner = request.refiner
+    return {} if refiner is None else {"Refiner": refiner.checkpoint, "Refiner switch at": refiner.switch_at}
 
 
 def _if_other(template: str, filled_in: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar, Union
+from typing import Any, Literal, TypeVar, Union
 
 from modules.faults import InvalidField
 from modules.generation.options import (
@@ -39,6 +39,21 @@ def new_seed() -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refiner:
+    """Another checkpoint that takes over within a pass.
+
+    Args: switch_at: from which share of the noise's timesteps on, 0 to 1; 1: never.
+    """
+
+    checkpoint: str
+    switch_at: float = 0.8
+
+    def __post_init__(self) -> None:
+        check_text("refiner_checkpoint", "The refiner", self.checkpoint)
+        check_number("refiner_switch_at", "Refiner switch at", self.switch_at, 0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PictureRequest:
     """What every request for pictures says.
 
@@ -50,7 +65,9 @@ class PictureRequest:
         tiling: make pictures whose edges fit together.
         checkpoint: title, name or hash of the model, or None for the one that is chosen in the settings.
         vae: name of a VAE, "Automatic" (one beside the checkpoint, else its own) or "None" (its own).
+        refiner: another checkpoint for the last part of the last pass, or None.
         save: keep the pictures under `outputs/`.
+        extensions: values of extensions' controls: `{extension: {control: JSON value}}`.
     """
 
     prompt: str = ""
@@ -67,7 +84,9 @@ class PictureRequest:
     tiling: bool = False
     checkpoint: str | None = None
     vae: str = "Automatic"
+    refiner: Refiner | None = None
     save: bool = True
+    extensions: dict[str, dict[str, Any]] = field(default_factory=dict)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
     text: TextOptions = field(default_factory=TextOptions)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from modules.generation.hooks import NO_HOOKS, GenerationHooks
 from modules.imaging.upscalers import Upscalers
 from modules.models.latent_diffusion import LatentDiffusion
 from modules.models.latent_preview import LatentColours
@@ -36,6 +37,7 @@ class Session:
         networks: what the network tags of prompts mean; None: they mean nothing.
         embeddings: words with vectors of their own.
         on: the session of another checkpoint.
+        hooks: what extensions do in between.
     """
 
     model: LatentDiffusion
@@ -47,3 +49,4 @@ class Session:
     networks: Networks | None = None
     embeddings: Embeddings | None = None
     on: Callable[[str], Session] | None = None
+    hooks: GenerationHooks = NO_HOOKS

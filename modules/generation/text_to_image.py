@@ -11,6 +11,7 @@ from modules.generation.guidance import PassPlan
 from modules.generation.hires import HiresBatch
 from modules.generation.prompting import next_batch
 from modules.generation.recipe import Recipe
+from modules.generation.refining import refiner_switch
 from modules.generation.requests import TextToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.session import Session
@@ -27,7 +28,7 @@ def text_to_image(
     model = session.model
     with circular_convolutions(model.unet, model.vae) if request.tiling else nullcontext():
         while first < request.pictures and not monitor.stop_requested():
-            numbers = next_batch(request, session.wildcards, first)
+            numbers = next_batch(request, session.wildcards, first, session.hooks)
             yield from _batch(request, session, monitor, numbers)
             first += len(numbers)
 
@@ -47,7 +48,9 @@ def _batch(
         sampled: Sampled = second.from_finished(request.first_pass)
     else:
         picture = without_picture(batch, request.width, request.height)
-        sampled = batch.sample(Pass(plan, sampler, scheduler, request.steps, picture))
+        # with a second pass, the refiner is for that one
+        switch = refiner_switch(batch, plan, picture) if second is None else None
+        sampled = batch.sample(Pass(plan, sampler, scheduler, request.steps, picture, switch=switch))
         if second is not None and sampled.complete and not monitor.skip_requested():
             sampled = second.sample(sampled.latents)
     if second is not None:
@@ -55,7 +58,10 @@ def _batch(
     if monitor.skip_requested():
         return
     stopped_at = None if sampled.complete else batch.steps_done
-    recipe = Recipe(request, batch.prompts, session.model, sampler, scheduler, stopped_at, batch.network_parameters)
+    added = batch.network_parameters
+    recipe = Recipe(
+        request, batch.prompts, session.model, sampler, scheduler, stopped_at, added, session.hooks
+    )
     for number, latent in zip(numbers, sampled.latents, strict=True):
         yield GeneratedImage(
             image=to_image(batch.decode(latent)),

@@ -90,6 +90,11 @@ class UpscalePicture:
         """How many pictures are asked for."""
         return len(self.images) + len(self.files)
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the kept pictures that the request needs (see `imaging.inputs`)."""
+        return self.images
+
     def with_seeds(self) -> UpscalePicture:
         """The request itself: nothing here is random."""
         return self

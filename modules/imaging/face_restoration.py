@@ -73,14 +73,15 @@ class YuNet:
         size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
         pixels = np.ascontiguousarray(np.asarray(image.convert("RGB").resize(size))[:, :, ::-1])
         try:
-            found = cv2.FaceDetectorYN.create(str(self._path), "", size, _LEAST_SCORE).detect(pixels)[1]
+            detector = cv2.FaceDetectorYN.create(str(self._path), "", size, _LEAST_SCORE)
+            found: Any = detector.detect(pixels)[1]  # None where there is no face, whatever the stubs say
         except cv2.error as error:
             raise BadFile(
                 self._path, "OpenCV can't read it as a face detector. Download it again."
             ) from error
         if found is None:
             return []
-        scale = np.array(image.size, np.float32) / np.array(size, np.float32)
+        scale: Any = np.array(image.size, np.float32) / np.array(size, np.float32)
         return [np.asarray(face[4:14], np.float32).reshape(5, 2) * scale for face in found]
 
 
@@ -208,7 +209,7 @@ def _made_anew(model: Any, face: Image, restorer: FaceRestorer, weight: float) -
 
     from modules.imaging.pixels import to_image, to_pixels
 
-    pixels = to_pixels([face]).to(model.device, model.dtype)
+    pixels = to_pixels([face]).to(model.device, model.dtype).contiguous()  # GFPGAN makes views of it
     options: dict[str, Any] = (
         {"weight": weight} if restorer.name == "CodeFormer" else {"randomize_noise": False}
     )
@@ -229,7 +230,8 @@ def _with_face(image: Image, landmarks: Landmarks, restore: Callable[[Image], Im
     import numpy as np
     from PIL import Image as PIL
 
-    matrix = cv2.estimateAffinePartial2D(landmarks, np.array(_FFHQ, np.float32), method=cv2.LMEDS)[0]
+    ideal = np.array(_FFHQ, np.float32)
+    matrix: Any = cv2.estimateAffinePartial2D(landmarks, ideal, method=cv2.LMEDS)[0]
     if matrix is None:  # the landmarks lie in one point
         return image
     pixels = np.asarray(image.convert("RGB"))
@@ -238,7 +240,7 @@ def _with_face(image: Image, landmarks: Landmarks, restore: Callable[[Image], Im
     )
     restored = np.asarray(restore(PIL.fromarray(face)).convert("RGB"))
     back = cv2.invertAffineTransform(matrix)
-    mask = np.zeros((SIDE, SIDE), np.float32)
+    mask: Any = np.zeros((SIDE, SIDE), np.float32)
     mask[_FEATHER:-_FEATHER, _FEATHER:-_FEATHER] = 1
     mask = cv2.GaussianBlur(mask, (0, 0), _FEATHER / 3)
     size = image.size

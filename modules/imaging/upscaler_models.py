@@ -161,7 +161,7 @@ class _Model:
 
         with torch.inference_mode():
             pixels = torch.from_numpy(np.array(tile)).to(self.net.device)
-            pixels = pixels.permute(2, 0, 1)[None].to(self.net.dtype) / 255
+            pixels = pixels.permute(2, 0, 1)[None].to(self.net.dtype).contiguous() / 255
             if self.net.input_channels == 1:  # each colour by itself, so that none is lost
                 channels = [self.net(pixels[:, i : i + 1])[:, :1] for i in range(3)]
                 values = torch.cat(channels, 1)

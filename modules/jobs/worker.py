@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 from modules.faults import Fault
+from modules.generation.hooks import NO_HOOKS, GenerationHooks
 from modules.generation.requests import Request
 from modules.generation.results import GeneratedImage, Monitor
 from modules.jobs.events import EventHub
@@ -36,7 +37,9 @@ class Engine(Protocol):
 class Worker:
     """A thread that runs the queue's jobs on the engine, saves their pictures, and tells the listeners.
 
-    Args: warm_up: done first, while nobody waits, such as loading the model.
+    Args:
+        warm_up: done first, while nobody waits, such as loading the model.
+        hooks: what extensions do with pictures that are saved.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Worker:
         settings: SettingsStore,
         bar: TerminalBar | None = None,
         warm_up: Callable[[], None] | None = None,
+        hooks: GenerationHooks = NO_HOOKS,
     ) -> None:
         self._queue = queue
         self._pictures = pictures
@@ -56,6 +60,7 @@ class Worker:
         self._settings = settings
         self._bar = bar
         self._warm_up = warm_up
+        self._hooks = hooks
         self._monitor: JobMonitor | None = None
         self._ending = threading.Event()
         self._results: OrderedDict[int, list[GeneratedImage]] = OrderedDict()
@@ -151,8 +156,16 @@ class Worker:
         return Status.INTERRUPTED if monitor.stop_requested() else Status.DONE
 
     def _save(self, job: Job, picture: GeneratedImage) -> Picture:
+        fault: Fault | None = None
+        try:
+            picture = self._hooks.before_save(picture, job.request)
+        except Fault as error:
+            fault = error  # a picture that was made is never lost: it is saved as it is, and then the job fails
         saved = self._pictures.save(job, picture)
         self._events.publish("picture", describe_picture(saved))
+        self._hooks.after_save(self._pictures.outputs / saved.path, picture, job.request)
+        if fault is not None:
+            raise fault
         return saved
 
     def _keep(self, job_id: int, picture: GeneratedImage) -> None:

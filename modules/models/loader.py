@@ -72,7 +72,8 @@ def size_of(checkpoint: Checkpoint, compute: Compute) -> int:
         _supported_family(file)
         dtypes = {UNET: compute.unet, VAE: compute.vae}
         return sum(
-            math.prod(shape) * next((d for part, d in dtypes.items() if name.startswith(part)), compute.text).itemsize
+            math.prod(shape)
+            * next((d for part, d in dtypes.items() if name.startswith(part)), compute.text).itemsize
             for name, shape in file.shapes.items()
         )
 

@@ -74,8 +74,8 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     narrow = width < NARROW_HEAD and keys.shape[-2] >= _MANY_KEYS and queries.device.type == "cpu"
     if not (narrow and torch.backends.cpu.get_cpu_capability() == "AVX512"):
         return F.scaled_dot_product_attention(queries, keys, values)
-    padded = [F.pad(each, (0, NARROW_HEAD - width)) for each in (queries, keys, values)]
-    return F.scaled_dot_product_attention(*padded, scale=width**-0.5)[..., :width]
+    q, k, v = (F.pad(each, (0, NARROW_HEAD - width)) for each in (queries, keys, values))
+    return F.scaled_dot_product_attention(q, k, v, scale=width**-0.5)[..., :width]
 
 
 ContextAdapter = Callable[[Tensor], tuple[Tensor, Tensor]]

@@ -1,91 +1,374 @@
-"""Finds and loads the extensions. Each one's failure is its own: it is remembered and shown, the rest starts."""
+"""Finds, loads and calls extensions. Each one's failure is its own: it is remembered and shown, the rest starts."""
 
 from __future__ import annotations
 
-import importlib.util
+import argparse
 import logging
-import sys
-import traceback
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import ModuleType
+from typing import Any, Literal, Protocol
 
 import pluggy
 
-from modules.plugins.hooks import PROJECT, Hooks, Tab
+from modules.folders import PROGRAM
+from modules.plugins import loading
+from modules.plugins.calls import ExtensionHooks
+from modules.plugins.extension import Extension, Refused
+from modules.plugins.folder import ExtensionFolder, find_folders, in_order, scripts_in_order
+from modules.plugins.hooks import PROJECT, Hooks, Me, Tab
+from modules.plugins.own_settings import OwnSettings
+from modules.plugins.page_parts import PageParts
+from modules.plugins.tables import Tables
+from modules.plugins.watch import PATIENCE_SECONDS, Busy, Watch, within
+from modules.settings.store import SettingsStore
 
 log = logging.getLogger(__name__)
-ENTRY = "easel_extension"
+SHIPPED = PROGRAM / "extensions"
+Disable = Literal["none", "extra", "all"]
+_DISABLES: tuple[Disable, ...] = ("none", "extra", "all")
+
+
+class ScriptLoader(Protocol):
+    """Loads extensions of the older UI: their `scripts/*.py`, one after the other, in the right order."""
+
+    def load(self, extension: Extension, script: Path) -> None:
+        """Load one script. Raises: anything; that is the extension's failure."""
+
+    def unload(self, extension: Extension) -> None:
+        """Let go of all scripts of an extension."""
 
 
 @dataclass(frozen=True)
-class Extension:
-    """A folder in `extensions/`.
-
-    Args: error: the traceback, if it could not be loaded or one of its hooks failed.
-    """
+class Implementation:
+    """A hook of an extension. Args: call: with any of the hook's arguments by name."""
 
     name: str
-    folder: Path
-    error: str | None = None
+    hook: str
+    call: Callable[[Mapping[str, Any]], Any]
 
 
 class PluginManager:
-    """The loaded extensions and their hooks."""
+    """The extensions and their hooks.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folders: where extensions are; new ones go to the first.
+        settings: where it is kept which are on, and their settings; None keeps nothing.
+        arguments: words of the command line that may be flags of extensions.
+        disable: "all", or "extra": only those that came along; the settings may say more.
+        reports: what went wrong before the start, by names of extensions (`install.py`).
+        scripts: loads extensions of the older UI; None: they are only found.
+        patience: seconds that the start waits for one hook; None waits for ever.
+    """
+
+    def __init__(
+        self,
+        folders: Path | Sequence[Path],
+        settings: SettingsStore | None = None,
+        arguments: Sequence[str] = (),
+        *,
+        disable: Disable = "none",
+        reports: Mapping[str, str] | None = None,
+        scripts: ScriptLoader | None = None,
+        patience: float | None = PATIENCE_SECONDS,
+    ) -> None:
+        self.folders = (folders,) if isinstance(folders, Path) else tuple(folders)
+        self.watch = Watch()
+        self.unknown_words = list(arguments)
+        """What no extension knows of the arguments."""
+        self._arguments = tuple(arguments)
+        self._settings = settings
+        self._patience = patience
+        self._scripts = scripts
+        self._reports = dict(reports or {})
+        self._forced = disable
+        self._lock = threading.RLock()
         self._hooks = pluggy.PluginManager(PROJECT)
         self._hooks.add_hookspecs(Hooks)
+        self._cache: dict[str, list[Implementation]] = {}
+        self._flag_names: dict[str, str] = {}
         self._extensions: dict[str, Extension] = {}
-        for entry in sorted(folder.glob("*/")) if folder.is_dir() else []:
-            if file := _entry_file(entry):
-                self._load(entry, file)
+        self.own_settings = OwnSettings(self, settings)
+        self.tables = Tables(self)
+        self.page = PageParts(self)
+        self.generation = ExtensionHooks(self)
+        self._find()
+        self._load_all()
+
+    # ── What there is ───────────────────────────────────────────────────────────────────────────────────────
 
     def extensions(self) -> list[Extension]:
-        """All extensions that were found, loaded or not."""
-        return list(self._extensions.values())
+        """All extensions that were found, loaded or not, by name."""
+        return sorted(self._extensions.values(), key=lambda e: e.name.lower())
+
+    def get(self, name: str) -> Extension | None:
+        """The extension of this name, or None."""
+        return self._extensions.get(name)
 
     def tabs(self) -> list[Tab]:
         """The extensions' tabs."""
-        found: list[Tab] = []
-        for implementation in self._hooks.hook.tabs.get_hookimpls():
-            try:
-                added: object = implementation.function()
-                if not isinstance(added, list) or not all(isinstance(tab, Tab) for tab in added):
-                    raise TypeError(f"tabs() must return a list of Tab, not {added!r}")
-                found += added
-            except Exception:
-                self._note_failure(implementation.plugin_name)
+        return self.page.tabs()
+
+    def busy(self) -> list[Busy]:
+        """Hooks that have been at work for long."""
+        return self.watch.busy()
+
+    @property
+    def disabled_all(self) -> Disable:
+        """Whether all are off, or all but those that came along."""
+        chosen = self._settings.current.extensions.disable if self._settings else "none"
+        return max(self._forced, chosen, key=_DISABLES.index)
+
+    # ── Calling ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def implementations(self, hook: str) -> list[Implementation]:
+        """The loaded extensions' implementations of a hook, in the order of loading (`tryfirst`, `trylast` heeded)."""
+        found = self._cache.get(hook)
+        if found is None:
+            impls = getattr(self._hooks.hook, hook).get_hookimpls()
+            order = list(self._extensions)
+            impls = sorted(impls, key=lambda i: (i.trylast - i.tryfirst, order.index(i.plugin_name)))
+            found = self._cache[hook] = [self._implementation(hook, impl) for impl in impls]
         return found
 
-    def _load(self, folder: Path, file: Path) -> None:
-        name = folder.name
-        self._extensions[name] = Extension(name, folder)
+    def ask(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        """What each extension answers to a hook of the start. One that fails, blocks or says None is left out."""
+        for one in list(self.implementations(hook)):
+            answer = self.attempt(one.name, hook, partial(one.call, arguments))
+            if answer is not None:
+                yield one.name, answer
+
+    def attempt(self, name: str, what: str, function: Callable[[], Any]) -> Any:
+        """Do something for an extension; None where it fails, which is noted."""
         try:
-            self._hooks.register(_import(f"easel_extensions.{name}", file), name)
-        except Exception:
-            self._note_failure(name)
+            with self.watch.at(name, what):
+                return within(self._patience, f"the extension {name} ({what})", function)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self.note(name, what, error)
+            return None
 
-    def _note_failure(self, name: str) -> None:
-        text = traceback.format_exc()
-        log.warning("The extension %s failed:\n%s", name, text)
-        known = self._extensions[name]
-        self._extensions[name] = Extension(name, known.folder, text)
+    def note(self, name: str, where: str, error: BaseException | str) -> None:
+        """Remember a failure, and say so in the log."""
+        extension = self._extensions.get(name)
+        if extension is None:
+            return
+        extension.fail(where, error)
+        failure = extension.failures[-1]
+        if failure.times == 1:
+            log.warning("The extension %s failed in %s:\n%s", name, where, failure.details or failure.message)
+
+    def me(self, extension: Extension) -> Me:
+        """The extension as its own hooks see it."""
+        return Me(
+            extension.name,
+            extension.about.folder,
+            extension.flags,
+            logging.getLogger(f"easel.extensions.{extension.name}"),
+            lambda: self.own_settings.of(extension),
+        )
+
+    # ── Switching ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def wanted(self, folder: ExtensionFolder) -> bool:
+        """Whether an extension should be on."""
+        off = self.disabled_all
+        if off == "all" or (off == "extra" and not folder.shipped):
+            return False
+        if self._settings is None:
+            return folder.on_by_nature
+        chosen = self._settings.current.extensions
+        return folder.name not in chosen.disabled and (folder.on_by_nature or folder.name in chosen.enabled)
+
+    def look_again(self) -> None:
+        """Find folders that are new or gone. What is new is loaded at the next start."""
+        with self._lock:
+            found = {f.name: f for f in find_folders(self.folders, SHIPPED)}
+            for name in [n for n, e in self._extensions.items() if n not in found and not e.loaded]:
+                del self._extensions[name]
+            for name, folder in found.items():
+                self._extensions.setdefault(name, Extension(folder))
+            for extension in self._extensions.values():
+                extension.enabled = self.wanted(extension.about)
+
+    def reload(self, name: str) -> Extension:
+        """Load an extension anew, as it is on disk and as it is switched.
+
+        What it adds to the page (tabs, controls, scripts, styles) and its routes change with the next start only.
+
+        Raises: KeyError: there is no such extension.
+        """
+        with self._lock:
+            extension = self._extensions[name]
+            self._unload(extension)
+            self.look_again()
+            extension = self._extensions[name]
+            extension.failures, extension.notes = [], []
+            if extension.enabled:
+                self._load(extension)
+                self._load_scripts([extension])
+            self._changed()
+            return extension
+
+    def close(self) -> None:
+        """Tell the extensions that the program ends."""
+        for extension in self._extensions.values():
+            self._unload(extension)
+
+    # ── Loading ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _find(self) -> None:
+        found = in_order(find_folders(self.folders, SHIPPED))
+        titles: dict[str, ExtensionFolder] = {}
+        for folder in found:
+            if (twin := self._extensions.get(folder.name)) is not None:
+                twin.fail("name", f"There is another folder of this name, {folder.folder}; it is left out.")
+                continue
+            extension = Extension(folder, self.wanted(folder))
+            self._extensions[folder.name] = extension
+            if report := self._reports.get(folder.name):
+                extension.fail("install", report)
+            if folder.problem:
+                extension.fail("metadata", folder.problem)
+            twin_folder = titles.setdefault(folder.title.lower(), folder) if extension.enabled else folder
+            if twin_folder is not folder:
+                extension.fail("name", f"It calls itself {folder.title}, as {twin_folder.name} does. Not loaded.")
+                extension.enabled = False
+
+    def _load_all(self) -> None:
+        on = [extension for extension in self._extensions.values() if extension.enabled]
+        for extension in on:
+            self._load(extension)
+        self._load_scripts(on)
+        self._changed()
+
+    def _load(self, extension: Extension) -> None:
+        """Import an extension and ask for its flags and settings."""
+        started = time.perf_counter()
+        try:
+            self._check_requirements(extension)
+        except Refused as error:
+            self.note(extension.name, "requirements", error)
+            return
+        if extension.about.preload is not None:
+            self._preload(extension, extension.about.preload)
+        if extension.about.entry is not None:
+            failures = len(extension.failures)
+            self.attempt(extension.name, "import", partial(self._register, extension, extension.about.entry))
+            if len(extension.failures) > failures:
+                return
+        extension.loaded = True
+        self._cache.clear()
+        for one in self.implementations("command_line"):
+            if one.name == extension.name:
+                self._add_flags(extension, lambda parser, one=one: one.call({"parser": parser}))
+        for one in self.implementations("settings"):
+            if one.name == extension.name:
+                answer = self.attempt(extension.name, "settings", partial(one.call, {}))
+                self.own_settings.declare(extension, answer)
+        extension.seconds = time.perf_counter() - started
+
+    def _check_requirements(self, extension: Extension) -> None:
+        """Raises: Refused: another extension that it needs is not there."""
+        known = {e.name.lower() for e in self._extensions.values() if e.loaded}
+        known |= {e.about.title.lower() for e in self._extensions.values() if e.loaded}
+        missing = [name for name in extension.about.order.requires if name not in known]
+        if missing:
+            raise Refused(f"It needs the extension {missing[0]}, which is not there or not on. Not loaded.")
+
+    def _register(self, extension: Extension, file: Path) -> None:
+        """Raises: whatever the module raises; Refused, PluginValidationError: it has hooks that there are not."""
+        name = loading.module_name(extension.about.folder)
+        module = loading.import_file(name, file)
+        known = {key for key in vars(Hooks) if not key.startswith("_")}
+        mine = [key for key, value in vars(module).items() if hasattr(value, f"{PROJECT}_impl")]
+        try:
+            if unknown := sorted(set(mine) - known):
+                raise Refused(f"There is no hook named {unknown[0]}; modules/plugins/hooks.py lists them all.")
+            self._hooks.register(module, extension.name)
+        except BaseException:
+            if self._hooks.has_plugin(extension.name):
+                self._hooks.unregister(name=extension.name)
+            loading.forget(name)
+            raise
+        extension.module, extension.hooks = name, tuple(mine)
+
+    def _preload(self, extension: Extension, file: Path) -> None:
+        def add(parser: argparse.ArgumentParser) -> None:
+            module = loading.import_file(f"{loading.module_name(extension.about.folder)}__preload", file)
+            if callable(preload := getattr(module, "preload", None)):
+                preload(parser)
+
+        self._add_flags(extension, add)
+
+    def _add_flags(self, extension: Extension, add: Callable[[argparse.ArgumentParser], None]) -> None:
+        """Take the extension's words out of the command line."""
+        taken = [name for name, owner in self._flag_names.items() if owner != extension.name]
+        answer = self.attempt(
+            extension.name, "command_line", lambda: loading.read_flags(add, self._arguments, taken)
+        )
+        if answer is None:
+            return
+        values, left, names = answer
+        self._flag_names |= dict.fromkeys(names, extension.name)
+        for name, value in vars(values).items():
+            setattr(extension.flags, name, value)
+        self.unknown_words = _without(self.unknown_words, self._arguments, left)
+
+    def _load_scripts(self, extensions: Sequence[Extension]) -> None:
+        """Hand `scripts/*.py` to whoever loads extensions of the older UI."""
+        by_name = {e.name: e for e in extensions if e.loaded}
+        for folder, script in scripts_in_order([e.about for e in by_name.values()]):
+            extension = by_name[folder.name]
+            if self._scripts is None:
+                note = "It is made for the older UI; its scripts are not loaded by this version."
+                if note not in extension.notes:
+                    extension.notes.append(note)
+                continue
+            started = time.perf_counter()
+            self.attempt(folder.name, f"scripts/{script.name}", partial(self._scripts.load, extension, script))
+            extension.seconds += time.perf_counter() - started
+
+    def _unload(self, extension: Extension) -> None:
+        for one in self.implementations("unloaded"):
+            if one.name == extension.name:
+                self.attempt(extension.name, "unloaded", partial(one.call, {}))
+        if self._scripts is not None and extension.loaded:
+            self.attempt(extension.name, "unload", partial(self._scripts.unload, extension))
+        if self._hooks.has_plugin(extension.name):
+            self._hooks.unregister(name=extension.name)
+        if extension.module is not None:
+            loading.forget(extension.module)
+        extension.loaded, extension.module, extension.hooks, extension.settings_model = False, None, (), None
+        self._cache.clear()
+
+    def _changed(self) -> None:
+        self._cache.clear()
+        self.tables.refresh()
+
+    def _implementation(self, hook: str, impl: Any) -> Implementation:
+        name, function, names = impl.plugin_name, impl.function, impl.argnames
+        me = self.me(self._extensions[name])
+
+        def call(arguments: Mapping[str, Any]) -> Any:
+            values = {"me": me, **arguments}
+            return function(*[values[argument] for argument in names])
+
+        return Implementation(name, hook, call)
 
 
-def _entry_file(folder: Path) -> Path | None:
-    candidates = (folder / f"{ENTRY}.py", folder / ENTRY / "__init__.py")
-    return next((file for file in candidates if file.is_file()), None)
-
-
-def _import(name: str, file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=[str(file.parent)])
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
-    return module
+def _without(words: Sequence[str], all_words: Sequence[str], left: Sequence[str]) -> list[str]:
+    """`words` without those that are in `all_words` and not in `left`."""
+    gone = list(all_words)
+    for word in left:
+        if word in gone:
+            gone.remove(word)
+    kept = list(words)
+    for word in gone:
+        if word in kept:
+            kept.remove(word)
+    return kept

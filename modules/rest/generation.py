@@ -15,7 +15,7 @@ from fastapi import Request as HttpRequest
 from modules.faults import NotSupported
 from modules.generation.from_settings import noise_options, sampling_options, text_options
 from modules.generation.options import NoiseOptions, SamplingOptions
-from modules.generation.requests import Request, TextToImage
+from modules.generation.requests import Refiner, Request, TextToImage
 from modules.generation.results import GeneratedImage
 from modules.imaging.infotext import parse as parse_infotext
 from modules.jobs.queue import Job, Status
@@ -35,8 +35,6 @@ Body = TypeVar("Body", bound=GenerationBody)
 
 NOT_YET: dict[str, str] = {
     "restore_faces": "Face restoration is",
-    "refiner_checkpoint": "The refiner is",
-    "refiner_switch_at": "The refiner is",
     "comments": "Comments are",
     "script_name": "Scripts are",
     "script_args": "Scripts are",
@@ -76,10 +74,17 @@ def common_fields(body: GenerationBody, settings: Settings) -> dict[str, Any]:
         "checkpoint": settings.model.checkpoint,
         "vae": settings.model.vae,
         "save": body.save_images and not body.do_not_save_samples and settings.saving.save,
+        "refiner": _refiner(body),
         "sampling": _sampling(body, settings, sampler),
         "noise": _noise(body, settings),
         "text": replace(text_options(settings), networks=not body.disable_extra_networks),
     }
+
+
+def _refiner(body: GenerationBody) -> Refiner | None:
+    if body.refiner_checkpoint in (None, "", "None") or not body.refiner_switch_at:
+        return None
+    return Refiner(checkpoint=str(body.refiner_checkpoint), switch_at=body.refiner_switch_at)
 
 
 def _sampling(body: GenerationBody, settings: Settings, sampler: str) -> SamplingOptions:

@@ -1,13 +1,15 @@
 """The tables of samplers and schedules: names, aliases, options. Knows no torch, so that lists are made at once.
 
 To add a sampler: write a function `(model, x, sigmas, extra_args, callback, disable, ...) -> x` and add a line here.
+Those of extensions are added by `extend`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from modules.faults import UnknownName
 
@@ -33,6 +35,7 @@ class Sampler:
         sigma_range: it takes the ends of the schedule and a number of steps, and not the schedule.
         takes: which of `SamplingOptions` it knows: "eta", "churn" (s_churn, s_tmin, s_tmax), "s_noise".
         extra: fixed arguments.
+        call: the function itself, for one that is not in a module of ours.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Sampler:
     origin: str = "k_diffusion"
     eta: float = 1.0
     extra: tuple[tuple[str, object], ...] = ()
+    call: Callable[..., Any] | None = None
 
     @property
     def over_timesteps(self) -> bool:
@@ -207,13 +211,17 @@ SAMPLERS: tuple[Sampler, ...] = (
 
 @dataclass(frozen=True)
 class Scheduler:
-    """One schedule of sigmas: name and aliases as the API knows it, label as people do."""
+    """One schedule of sigmas: name and aliases as the API knows it, label as people do.
+
+    Args: call: the function `(steps, model, ends) -> sigmas`, for one that is not in `schedules`.
+    """
 
     name: str
     label: str
     aliases: tuple[str, ...] = ()
     default_rho: float = -1.0
     needs_inner_model: bool = False
+    call: Callable[..., Any] | None = None
 
 
 SCHEDULERS: tuple[Scheduler, ...] = (
@@ -234,14 +242,35 @@ SCHEDULERS: tuple[Scheduler, ...] = (
 )
 
 
+_added: tuple[tuple[Sampler, ...], tuple[Scheduler, ...]] = ((), ())
+
+
+def extend(samplers: Sequence[Sampler], schedulers: Sequence[Scheduler]) -> None:
+    """Have these besides the tables, in the place of what was added before (for extensions)."""
+    global _added
+    _added = (tuple(samplers), tuple(schedulers))
+    _by_name.cache_clear()
+    _schedulers_by_name.cache_clear()
+
+
+def all_samplers() -> tuple[Sampler, ...]:
+    """The table, and what extensions have added."""
+    return SAMPLERS + _added[0]
+
+
+def all_schedulers() -> tuple[Scheduler, ...]:
+    """The table, and what extensions have added."""
+    return SCHEDULERS + _added[1]
+
+
 @cache
 def _by_name() -> dict[str, Sampler]:
-    return {key.lower(): sampler for sampler in SAMPLERS for key in (sampler.name, *sampler.aliases)}
+    return {key.lower(): sampler for sampler in all_samplers() for key in (sampler.name, *sampler.aliases)}
 
 
 @cache
 def _schedulers_by_name() -> dict[str, Scheduler]:
-    return {key.lower(): s for s in SCHEDULERS for key in (s.name, s.label, *s.aliases)}
+    return {key.lower(): s for s in all_schedulers() for key in (s.name, s.label, *s.aliases)}
 
 
 def find_scheduler(name: str) -> Scheduler:
@@ -252,7 +281,7 @@ def find_scheduler(name: str) -> Scheduler:
     found = _schedulers_by_name().get(name.strip().lower())
     if found is None:
         raise UnknownName(
-            "scheduler", f"Schedule not found: {name!r}. There are {_list(s.label for s in SCHEDULERS)}."
+            "scheduler", f"Schedule not found: {name!r}. There are {_list(s.label for s in all_schedulers())}."
         )
     return found
 
@@ -275,7 +304,7 @@ def resolve(sampler: str, scheduler: str) -> tuple[Sampler, Scheduler]:
             old = _schedulers_by_name()[ending]
             return _by_name()[head], old if schedule.label == AUTOMATIC else schedule
     raise UnknownName(
-        "sampler_name", f"Sampler not found: {sampler!r}. There are {_list(s.name for s in SAMPLERS)}."
+        "sampler_name", f"Sampler not found: {sampler!r}. There are {_list(s.name for s in all_samplers())}."
     )
 
 

@@ -143,6 +143,8 @@ class GuidedDenoiser:
         switch: another model takes over within the pass.
         mask: keeps a part of a picture: after every call.
         before_call: called before every model call; may raise to end the sampling.
+        after_call: gets the denoised latents, sigmas and number of every call, and gives what takes their place; what
+            a mask keeps is put over it.
     """
 
     def __init__(
@@ -154,6 +156,7 @@ class GuidedDenoiser:
         before_call: Callable[[], None] | None = None,
         mask: LatentMask | None = None,
         switch: Switch | None = None,
+        after_call: Callable[[Tensor, Tensor, int], Tensor] | None = None,
     ) -> None:
         self.sigmas = sigmas
         self.guidance = guidance
@@ -161,6 +164,7 @@ class GuidedDenoiser:
         self.calls = 0
         self._predictor = Predictor(unet, prediction)
         self._before_call = before_call
+        self._after_call = after_call
         self._switch = switch
         self._blends = mask is not None
         self._scale_factor = 1.0
@@ -189,6 +193,8 @@ class GuidedDenoiser:
             self._predictor = Predictor(unet, prediction)
             self._switch = None
         denoised = self.sigmas.finish(self._guided(x, sigma, call), x, sigma)
+        if self._after_call is not None:
+            denoised = self._after_call(denoised, sigma, call)
         return self.mask.blend(denoised) if self.mask is not None and self._blends else denoised
 
     def of_variance_preserving(self, x: Tensor, alpha: Tensor | float, sigma: Tensor) -> Tensor:

@@ -225,6 +225,8 @@ class _Run:
 
 def sampler_function(sampler: Sampler) -> Callable[..., Tensor]:
     """The function of a line of the catalogue."""
+    if sampler.call is not None:
+        return sampler.call
     if sampler.origin == "k_diffusion":
         return getattr(sampling(), sampler.function)
     return getattr(import_module(f"modules.sampling.{sampler.origin}"), sampler.function)

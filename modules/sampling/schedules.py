@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from modules.sampling.catalogue import BETA_ALPHA, BETA_BETA
+from modules.sampling.catalogue import BETA_ALPHA, BETA_BETA, find_scheduler
 from modules.sampling.kdiffusion import sampling
 
 
@@ -214,7 +214,8 @@ def sigmas(
         ends: other ends than the model's; schedules that follow the model's timesteps don't heed them.
     """
     ends = ends or Ends(model.minimum, model.maximum)
-    result = _FUNCTIONS[name](steps + discard_next_to_last, model, ends)
+    function = find_scheduler(name).call or _FUNCTIONS[name]
+    result = function(steps + discard_next_to_last, model, ends)
     if discard_next_to_last:
         result = torch.cat([result[:-2], result[-1:]])
     return result.float()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
 
 _OLDER_METHODS = {"Approx cheap": "Linear", "Approx NN": "Linear"}
 """Ways to make previews that other programs have and this one has not: what comes nearest to them."""
@@ -95,6 +94,15 @@ class PreviewSettings(_Group):
     method: PreviewMethod = Field("Linear", description="How latents become a preview.")
 
 
+class ExtensionSettings(_Group):
+    """Which extensions are on, and their own settings."""
+
+    disable: Literal["none", "extra", "all"] = Field("none", description="extra: all but those that came along.")
+    disabled: tuple[str, ...] = Field((), description="Extensions that are off, by the names of their folders.")
+    enabled: tuple[str, ...] = Field((), description="Extensions that are on though they are off by nature.")
+    values: dict[str, dict[str, Any]] = Field({}, description="Each extension's own settings.")
+
+
 class Settings(_Group):
     """All settings. Immutable: a change makes a new object (see `SettingsStore`)."""
 
@@ -103,3 +111,4 @@ class Settings(_Group):
     picture: PictureSettings = PictureSettings()
     saving: SavingSettings = SavingSettings()
     previews: PreviewSettings = PreviewSettings()
+    extensions: ExtensionSettings = ExtensionSettings()

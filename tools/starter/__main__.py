@@ -1,6 +1,7 @@
 """Train the starter model: `python -m tools.starter train --stage vae|decoder|text|diffusion`, then `export`.
 
 Every stage saves its state in `--work` and goes on from there when it is started again.
+`networks --kind lora|embedding|hypernetwork` trains a small network on the finished model (`--output`) for the tests.
 """
 
 from __future__ import annotations
@@ -65,11 +66,19 @@ def _unpack(args: argparse.Namespace) -> None:
     unpack.unpack(args.output, args.work)
 
 
+def _networks(args: argparse.Namespace) -> None:
+    from tools.starter import network_training
+
+    folder = ROOT / "tests/networks"
+    network_training.train(args.kind, args.output, folder, args.size, args.steps, args.batch or 8)
+
+
 def main() -> None:
     """Read the command line and run one stage."""
     parser = argparse.ArgumentParser(prog="python -m tools.starter", description=__doc__)
-    parser.add_argument("command", choices=("data", "unpack", "train", "export"))
+    parser.add_argument("command", choices=("data", "unpack", "train", "export", "networks"))
     parser.add_argument("--stage", choices=("vae", "decoder", "text", "diffusion"), default="vae")
+    parser.add_argument("--kind", choices=("lora", "embedding", "hypernetwork"), default="lora")
     parser.add_argument("--work", type=Path, default=ROOT / "tools/starter/runs", help="where the states are")
     parser.add_argument("--scenes", type=int, default=24_000, help="how many scenes to draw")
     parser.add_argument("--size", type=int, default=128, help="their side in pixels")
@@ -78,7 +87,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes that draw")
     parser.add_argument("--output", type=Path, default=ROOT / "models/Stable-diffusion/starter.safetensors")
     args = parser.parse_args()
-    {"data": _scenes, "unpack": _unpack, "train": _train, "export": _export}[args.command](args)
+    commands = {"data": _scenes, "unpack": _unpack, "train": _train, "export": _export, "networks": _networks}
+    commands[args.command](args)
 
 
 if __name__ == "__main__":
