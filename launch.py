@@ -34,7 +34,8 @@ PYTHON = "{}.{}".format(*sys.version_info[:2])
 
 # k-diffusion declares a whole training stack as its dependencies; only k_diffusion.sampling is used here.
 # What sampling needs stands in requirements.txt.
-WITHOUT_DEPENDENCIES = ["k-diffusion==0.1.1.post1"]
+# spandrel asks for torchvision, which must fit torch's build exactly; Easel does without (modules/imaging/architectures.py).
+WITHOUT_DEPENDENCIES = ["k-diffusion==0.1.1.post1", "spandrel==0.4.2"]
 
 # PyTorch publishes its builds by kind here: the CPU build for Linux, the CUDA build for Windows.
 TORCH_WHEELS = "https://download.pytorch.org/whl"
@@ -370,7 +371,7 @@ class Environment:
         lines = [line for line in self.requirements() if line != self.torch_pin()]
         print(f"{number} Installing the libraries ...", flush=True)
         self.pip("the libraries", ["install", *lines])
-        self.pip("k-diffusion", ["install", "--no-deps", *WITHOUT_DEPENDENCIES])
+        self.pip("k-diffusion and spandrel", ["install", "--no-deps", *WITHOUT_DEPENDENCIES])
 
     def install_tests(self, number: str) -> None:
         """Install what the tests need on top."""

@@ -34,6 +34,11 @@ export const mergeState = () => ask("internal/merge");
 export const beginMerge = (order) => send("POST", "internal/merge", order);
 export const cancelMerge = () => post("internal/merge/cancel");
 
+/** Keep a picture on the server for a request that will name it: `{name, width, height}`. */
+export const keepPicture = (file) =>
+  ask("easel/inputs", { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
+export const beginUpscaling = (order) => send("POST", "easel/extras", order);
+
 /** A finished picture never changes, so its address with a version is asked for once. */
 export const pictureUrl = (picture) => `${picture.url}?v=${Math.round(picture.created)}`;
 export const thumbUrl = (picture) => `${picture.url}/thumb?v=${Math.round(picture.created)}`;

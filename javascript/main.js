@@ -5,6 +5,7 @@ import { connect } from "./connection.js";
 import { showExamples, wireControls } from "./controls.js";
 import { wireCounts } from "./counts.js";
 import { byId, present } from "./dom.js";
+import { wireExtras } from "./extras.js";
 import { blockOf, fields, named } from "./fields.js";
 import { restore, suggestSize, wireForm } from "./form.js";
 import { wireGallery } from "./gallery.js";
@@ -58,6 +59,7 @@ async function start() {
   wireQueue();
   wireGallery();
   watchJobs();
+  wireExtras();
   wireMerger();
   followSettings();
   connect();

@@ -22,7 +22,7 @@ function render() {
 }
 
 function line(job) {
-  const prompt = job.request.prompt?.trim() || "No prompt";
+  const prompt = job.request.kind === "extras" ? "Upscaling" : job.request.prompt?.trim() || "No prompt";
   const count = job.total === 1 ? "1 picture" : `${job.total} pictures`;
   const remove = async ({ currentTarget: button }) => {
     button.disabled = true;

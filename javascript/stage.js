@@ -61,7 +61,7 @@ export function render() {
   byId("easel_frame").disabled = now !== "picture";
   if (now === "preview") showPreview();
   else if (last) showPicture(last);
-  else if (now === "waiting") place({ width: activeJob().request.width, height: activeJob().request.height });
+  else if (now === "waiting" && activeJob().request.width) place({ width: activeJob().request.width, height: activeJob().request.height });
   showRecipe(picture, activeJob());
 }
 
@@ -87,7 +87,7 @@ function showPicture(picture) {
 /** A preview stands for the picture that it becomes; one of several pictures at a time is a mosaic. */
 function previewSize(image, request) {
   const { naturalWidth: width, naturalHeight: height } = image;
-  if (!request || !width) return natural;
+  if (!request?.width || !width) return width ? { width, height, preview: true } : natural;
   const alike = Math.abs(width / height - request.width / request.height) < 0.02;
   const single = (state.progress?.count ?? 1) === 1;
   const factor = alike && single ? request.width / width : Math.sqrt((request.width * request.height * (state.progress?.count ?? 1)) / (width * height));

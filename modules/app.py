@@ -15,7 +15,12 @@ from modules.faults import UnknownName
 from modules.folders import Folders
 from modules.generation.engine import Engine, check
 from modules.generation.requests import Request
+from modules.generation.upscaling import Tools, UpscalePicture
+from modules.generation.upscaling import check as check_extras
+from modules.imaging.face_restoration import FaceRestorers
 from modules.imaging.inputs import InputStore
+from modules.imaging.tiles import Tiling
+from modules.imaging.upscaler_models import UpscalerModels
 from modules.imaging.upscalers import Upscalers
 from modules.jobs.database import Database
 from modules.jobs.events import EventHub
@@ -70,6 +75,7 @@ class Application:
     plugins: PluginManager
     styles: StyleBook
     wildcards: Wildcards
+    extras: Tools
 
     def start(self) -> None:
         """Take up what a crash has left, and begin to work."""
@@ -121,6 +127,7 @@ class Application:
             cache=self.folders.cache,
             styles=self.styles,
             merger=self.merger,
+            extras=self.extras,
             names=NetworkNames(
                 self.folders.embedding_folders(),
                 {
@@ -145,6 +152,8 @@ class Application:
             refresh_checkpoints=self.refresh_models,
             extension_tabs=self.plugins.tabs,
             vaes=lambda: _vae_files(self.vaes),
+            upscalers=lambda: [upscaler.name for upscaler in self.extras.upscalers.all()],
+            face_restorers=lambda: [one.name for one in self.extras.faces.all()] if self.extras.faces else [],
         )
 
 
@@ -178,14 +187,32 @@ def build(
     if checkpoint_files:
         settings.update({"model.checkpoint": catalogue.all()[0].filename})
 
+    def tiling() -> Tiling:
+        return Tiling(settings.current.upscaling.tile, settings.current.upscaling.tile_overlap)
+
+    upscalers = Upscalers(UpscalerModels(folders.upscaler_folders(), compute.choose, tiling).all)
+    extras = Tools(inputs, upscalers, FaceRestorers(folders.face_restorer_folders(), compute.choose))
+
     def checked(request: Request) -> Request:
+        if isinstance(request, UpscalePicture):
+            return check_extras(request, extras)
         chosen = request.checkpoint or _chosen_checkpoint(settings, catalogue)
         return check(replace(request, checkpoint=chosen), models, networks)
 
     queue = JobQueue(database, events, checked)
     pictures = PictureIndex(database, folders.outputs)
     wildcards = Wildcards(folders.models / "wildcards")
-    engine = Engine(models, folders.embedding_folders(), wildcards, inputs, Upscalers(), networks)
+    engine = Engine(
+        models,
+        folders.embedding_folders(),
+        wildcards,
+        inputs,
+        upscalers,
+        networks,
+        extras=extras,
+        preview_method=lambda: settings.current.previews.method,
+        preview_folder=folders.models / "VAE-approx",
+    )
     return Application(
         folders=folders,
         settings=settings,
@@ -201,6 +228,7 @@ def build(
         plugins=PluginManager(folders.extensions),
         styles=StyleBook(styles_files or (folders.data / "styles.csv",)),
         wildcards=wildcards,
+        extras=extras,
         merger=Merger(folders.models / "Stable-diffusion", catalogue, lambda: _vae_files(vaes)),
         worker=Worker(
             queue,

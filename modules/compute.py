@@ -108,7 +108,7 @@ def choose(options: ComputeOptions | str | None = None) -> Compute:
         options = ComputeOptions(device=options)
     where = torch.device(_device_name(options))
     full = options.no_half or options.precision == "full"
-    half = where.type != "cpu" and where.type != "mps" or options.precision == "half"
+    half = (where.type != "cpu" and where.type != "mps") or options.precision == "half"
     model = vae = torch.float32
     if half and not full:
         model = torch.bfloat16 if where.type == "cpu" else torch.float16
@@ -185,7 +185,7 @@ def give_back_memory() -> None:
 
 
 def _heap_trimmer() -> Callable[[int], int] | None:
-    """glibc's `malloc_trim`: its arenas keep freed memory otherwise. None on other systems."""
+    """The C library's `malloc_trim` (glibc keeps freed memory in its arenas); None on other systems."""
     if sys.platform != "linux":
         return None
     import ctypes

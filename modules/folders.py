@@ -81,6 +81,15 @@ class Folders:
         """All folders with hypernetworks."""
         return (self.models / "hypernetworks", *self.hypernetworks)
 
+    def upscaler_folders(self) -> tuple[Path, ...]:
+        """All folders with upscalers."""
+        names = ("ESRGAN", "RealESRGAN", "SwinIR", "DAT", "HAT", "BSRGAN", "ScuNET")
+        return (*(self.models / name for name in names), *self.upscalers)
+
+    def face_restorer_folders(self) -> dict[str, tuple[Path, ...]]:
+        """Name of each face restoration -> the folders that its file may be in."""
+        return {"CodeFormer": (self.models / "Codeformer",), "GFPGAN": (self.models / "GFPGAN",)}
+
     def lora_folders(self) -> tuple[Path, ...]:
         """All folders with networks of the LoRA family."""
         return (self.models / "Lora", self.models / "LyCORIS", *self.loras)

@@ -82,22 +82,15 @@ class FamilyModel:
 
 CLIP_L = Text("cond_stage_model.transformer.text_model.", "transformers")
 CLIP_H = Text("cond_stage_model.model.", "OpenCLIP", penultimate=True, pad=0)
-XL_L = Text(
-    "conditioner.embedders.0.transformer.text_model.",
-    "transformers",
+XL_L = replace(
+    CLIP_L,
+    prefix="conditioner.embedders.0.transformer.text_model.",
     width=64,
     penultimate=True,
     final_norm=False,
 )
-XL_G = Text(
-    "conditioner.embedders.1.model.",
-    "OpenCLIP",
-    width=192,
-    projection=160,
-    penultimate=True,
-    final_norm=False,
-    pooled=True,
-    pad=0,
+XL_G = replace(
+    CLIP_H, prefix="conditioner.embedders.1.model.", width=192, projection=160, final_norm=False, pooled=True
 )
 CROSS, PLAIN = "CrossAttn", ""
 
@@ -178,10 +171,7 @@ SDXL = FamilyModel(
 
 def reading(base: FamilyModel, id: str, family: str, channels: int, **changes: Any) -> FamilyModel:
     """A model whose U-Net has other input channels."""
-    unet, reference = (
-        replace(base.unet, in_channels=channels),
-        base.reference | {"in_channels": channels},
-    )
+    unet, reference = replace(base.unet, in_channels=channels), base.reference | {"in_channels": channels}
     return replace(base, id=id, family=family, unet=unet, reference=reference, **changes)
 
 

@@ -265,8 +265,6 @@ BAD = [
     ({"styles": ["x"]}, 400, "styles", "There is no style named 'x'."),
     ({"restore_faces": True}, 422, "restore_faces", "not there yet"),
     ({"enable_hr": True, "hr_scale": 0.5}, 422, "hr_scale", "from 1 to 8"),
-    ({"refiner_checkpoint": "x"}, 422, "refiner_checkpoint", "not there yet"),
-    ({"refiner_switch_at": 0.5}, 422, "refiner_switch_at", "not there yet"),
     ({"enable_hr": True, "firstpass_image": "x!"}, 422, "firstpass_image", "base64"),
     ({"comments": {"a": "b"}}, 422, "comments", "not there yet"),
     ({"script_name": "x"}, 422, "script_name", "not there yet"),

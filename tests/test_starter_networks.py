@@ -31,7 +31,7 @@ from tests.starter import SIDE, Pixels, Starter, brightness, mean_of
 FILES = Path(__file__).parent / "networks"
 LORA, HYPERNETWORK = FILES / "Lora/airship.safetensors", FILES / "hypernetworks/nightfall.pt"
 EMBEDDING = FILES / "embeddings/winterwood.safetensors"
-SCENE = "a meadow by day"
+SCENE = "a meadow"
 Make = Callable[[str], list[Pixels]]
 
 
@@ -69,7 +69,7 @@ def same(some: list[Pixels], others: list[Pixels]) -> bool:
 def red_above(picture: Pixels) -> float:
     """The share of clearly red pixels in the upper half."""
     r, g, b = (picture[: SIDE // 2, :, i] for i in range(3))
-    return float(((r > g + 60) & (r > b + 60)).mean())
+    return float(((r > g + 100) & (r > b + 100)).mean())
 
 
 def white_below(picture: Pixels) -> float:

@@ -245,7 +245,7 @@ class Batch:
             self.network_parameters |= _embedding_hashes(self.request, plan, session)
 
     def _preview_of(self, denoised: Tensor) -> Callable[[], Image]:
-        return lambda: preview_image(self.session.colours(denoised))
+        return lambda: preview_image(self.session.preview(denoised))
 
     def _stop_if_asked(self) -> None:
         """End the sampling, except at the very end, where the picture is done anyway."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modules.compute import give_back_memory, is_out_of_memory
-from modules.faults import InvalidField, NotPossibleNow
+from modules.faults import InvalidField, NotPossibleNow, NotSupported
 from modules.generation.hooks import NO_HOOKS, GenerationHooks, begun
-from modules.generation.requests import HiresFix, ImageToImage, Request, TextToImage
+from modules.generation.requests import GenerationRequest, HiresFix, ImageToImage, Request, TextToImage
 from modules.generation.results import GeneratedImage, Monitor
+from modules.generation.upscaling import Tools, UpscalePicture, upscale
 from modules.models.store import ModelStore
 from modules.prompts.tags import extract_tags
 from modules.prompts.wildcards import Wildcards
 from modules.sampling.catalogue import resolve
+from modules.settings.model import PreviewMethod
 
 if TYPE_CHECKING:
     from modules.generation.session import Pictures, Session
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from modules.networks.embeddings import EmbeddingFolder, Signature
 
 
-def check(request: Request, models: ModelStore, networks: Networks | None = None) -> Request:
+def check(
+    request: GenerationRequest, models: ModelStore, networks: Networks | None = None
+) -> GenerationRequest:
     """The request with its names resolved, so that it means the same whenever it is carried out.
 
     Cheap: nothing is loaded.
@@ -65,7 +69,10 @@ class Engine:
         pictures: where the pictures are that requests name; None: there are none.
         upscalers: what makes pictures larger; None: filters only.
         networks: what the network tags of prompts mean; None: they mean nothing.
+        extras: what finished pictures are upscaled with; None: they can't be.
         hooks: what extensions do in between.
+        preview_method: how latents become a preview (see `models.latent_preview`); asked for each job.
+        preview_folder: where the tiny autoencoders are that make previews.
     """
 
     def __init__(
@@ -77,17 +84,24 @@ class Engine:
         upscalers: Upscalers | None = None,
         networks: Networks | None = None,
         hooks: GenerationHooks = NO_HOOKS,
+        extras: Tools | None = None,
+        preview_method: Callable[[], PreviewMethod] = lambda: "Linear",
+        preview_folder: Path | None = None,
     ) -> None:
         self._models = models
         self._wildcards = wildcards
         self._pictures = pictures
         self._upscalers = upscalers
         self._networks = networks
+        self._extras = extras
         self._hooks = hooks
+        self._preview_method = preview_method
+        self._preview_folder = preview_folder
         self._embedding_folders = tuple(embeddings)
         self._embeddings: EmbeddingFolder | None = None
         self._session: Session | None = None
         self._signature: Signature = ()
+        self._session_method: PreviewMethod = "Linear"
 
     def prepare(self, checkpoint: str | None = None) -> None:
         """Load a model ahead of its first request (None: the default one)."""
@@ -98,10 +112,15 @@ class Engine:
 
         Raises: Fault: the checkpoint can't be used, memory is short.
         """
+        if isinstance(request, UpscalePicture):
+            if self._extras is None:
+                raise NotSupported("Pictures can't be upscaled here.")
+            yield from upscale(request, self._extras, monitor, first)
+            return
         with self._models.in_use():  # what is unloaded meanwhile is kept to the end
             yield from self._run(request, monitor, first)
 
-    def _run(self, request: Request, monitor: Monitor, first: int) -> Iterator[GeneratedImage]:
+    def _run(self, request: GenerationRequest, monitor: Monitor, first: int) -> Iterator[GeneratedImage]:
         from modules.generation.image_to_image import image_to_image
         from modules.generation.text_to_image import text_to_image
 
@@ -133,7 +152,7 @@ class Engine:
     def _session_for(self, model: LatentDiffusion) -> Session:
         """The session of this model, made anew when another embedding lies in the folder."""
         from modules.generation.session import Session
-        from modules.models.latent_preview import LatentColours
+        from modules.models.latent_preview import latent_preview
         from modules.models.tokenizer import tokenize
         from modules.networks.embeddings import EmbeddingFolder
         from modules.prompts.encode import PromptEncoder
@@ -142,21 +161,26 @@ class Engine:
             self._embeddings = EmbeddingFolder(*self._embedding_folders)
         signature = self._embeddings.signature()
         session = self._session
-        if session is None or session.model is not model or signature != self._signature:
+        method = self._preview_method()
+        state = (signature, method)
+        if session is None or session.model is not model or state != (self._signature, self._session_method):
             widths = tuple(tower.encoder.config.width for tower in model.texts)
             embeddings = self._embeddings.for_widths(widths, tokenize)
             prompts = PromptEncoder(model.texts, model.compute.device, embeddings)
             same_model = session is not None and session.model is model
-            colours = session.colours if session and same_model else LatentColours.fit(model.vae)
+            if session is None or not same_model or method != self._session_method:
+                preview = latent_preview(method, model.vae, self._preview_folder)
+            else:
+                preview = session.preview
             session = self._session = Session(
                 model,
                 prompts,
-                colours,
+                preview,
                 self._wildcards,
                 self._pictures,
                 self._upscalers,
                 self._networks,
                 embeddings,
             )
-            self._signature = signature
+            self._signature, self._session_method = state
         return session

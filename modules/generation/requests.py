@@ -23,6 +23,7 @@ from modules.generation.options import (
     check_number,
     check_text,
 )
+from modules.generation.upscaling import UpscalePicture
 from modules.imaging.frame import OutpaintFrame
 
 MaskedContent = Literal["fill", "original", "latent noise", "latent nothing"]
@@ -284,5 +285,7 @@ class ImageToImage(PictureRequest):
         return self.init_images[picture % len(self.init_images)]
 
 
-Request = Union[TextToImage, ImageToImage]
+GenerationRequest = Union[TextToImage, ImageToImage]
+"""What a checkpoint is needed for."""
+Request = Union[TextToImage, ImageToImage, UpscalePicture]
 """Anything that the queue takes."""

@@ -7,8 +7,13 @@ from typing import Any
 
 from modules.faults import InvalidField
 from modules.generation.requests import ImageToImage, Request, TextToImage
+from modules.generation.upscaling import UpscalePicture
 
-KINDS: dict[str, type[Request]] = {"txt2img": TextToImage, "img2img": ImageToImage}
+KINDS: dict[str, type[Request]] = {
+    "txt2img": TextToImage,
+    "img2img": ImageToImage,
+    "extras": UpscalePicture,
+}
 
 
 def kind_of(request: Request) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from modules.generation.hooks import NO_HOOKS, GenerationHooks
 from modules.imaging.upscalers import Upscalers
 from modules.models.latent_diffusion import LatentDiffusion
-from modules.models.latent_preview import LatentColours
+from modules.models.latent_preview import LatentPreview
 from modules.networks.applying import Networks
 from modules.networks.embeddings import Embeddings
 from modules.prompts.encode import PromptEncoder
@@ -31,6 +31,7 @@ class Session:
     """What a batch needs besides its request.
 
     Args:
+        preview: makes small pictures of latents.
         wildcards: what `__name__` and `{a|b}` stand for; None leaves them as they are written.
         pictures: where the pictures are that requests name; None: there are none.
         upscalers: what makes pictures larger; None: filters only.
@@ -42,7 +43,7 @@ class Session:
 
     model: LatentDiffusion
     encoder: PromptEncoder
-    colours: LatentColours
+    preview: LatentPreview
     wildcards: Wildcards | None = None
     pictures: Pictures | None = None
     upscalers: Upscalers | None = None

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from modules.jobs.events import EventHub
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+log = logging.getLogger(__name__)
+
 Phase = Literal["loading", "sampling", "decoding"]
 PREVIEW_SECONDS = 0.25
-"""Least time between two previews."""
+"""Least time between two previews, where nothing else is said."""
 PUBLISH_SECONDS = 0.05
 """Least time between two progress events."""
 
@@ -78,6 +82,7 @@ class JobMonitor:
     Args:
         done: pictures that are finished already (a job that goes on after a crash).
         preview_every: make a preview every so many steps; 0: none.
+        preview_seconds: least time between two previews.
         on_step: called with the progress after every step (the bar in the terminal).
     """
 
@@ -89,14 +94,21 @@ class JobMonitor:
         *,
         done: int = 0,
         preview_every: int = 1,
+        preview_seconds: float = PREVIEW_SECONDS,
         on_step: Callable[[Progress], None] | None = None,
     ) -> None:
         self._events = events
         self._done_before = done
         self._preview_every = preview_every
+        self._preview_seconds = preview_seconds
         self._on_step = on_step
         self._stop = threading.Event()
         self._skip = threading.Event()
+        self._finish = threading.Event()
+        self._lock = threading.Lock()
+        # previews are made beside the sampling, one at a time: while one is being made, others are left out
+        self._previewer = ThreadPoolExecutor(1, thread_name_prefix="preview")
+        self._preview: Future[None] | None = None
         self._sampling_since: float | None = None
         self._last_preview = self._last_published = 0.0
         self.progress = Progress(job, "loading", "Starting", pictures, picture=done, started=time.time())
@@ -110,6 +122,22 @@ class JobMonitor:
         """Ask for the next picture."""
         self._skip.set()
 
+    def finish(self) -> None:
+        """Ask the job to end after the pictures that are being made."""
+        self._finish.set()
+
+    def finish_requested(self) -> bool:
+        """True: no more pictures are to be begun."""
+        return self._finish.is_set()
+
+    def ends_with(self, number: int) -> bool:
+        """Whether the job is to end with picture `number`, the last of its batch."""
+        return self._finish.is_set() and number >= self.progress.picture + self.progress.count - 1
+
+    def close(self) -> None:
+        """No more previews."""
+        self._previewer.shutdown(wait=True, cancel_futures=True)
+
     def stop_requested(self) -> bool:
         """See `Monitor`."""
         return self._stop.is_set()
@@ -120,7 +148,7 @@ class JobMonitor:
 
     def loading(self, what: str) -> None:
         """See `Monitor`."""
-        self.progress = replace(self.progress, phase="loading", message=f"Loading {what}")
+        self._change(phase="loading", message=f"Loading {what}")
         self._publish(with_preview=False)
 
     def begin_batch(self, first: int, count: int, steps: int) -> None:
@@ -128,8 +156,7 @@ class JobMonitor:
         self._skip.clear()
         if self._sampling_since is None:
             self._sampling_since = time.monotonic()
-        self.progress = replace(
-            self.progress,
+        self._change(
             phase="sampling",
             message="Sampling",
             picture=first,
@@ -144,8 +171,7 @@ class JobMonitor:
         before = self.progress
         fraction = (before.picture + before.count * done / before.steps) / before.pictures
         phase: Phase = "decoding" if done >= before.steps else "sampling"
-        self.progress = replace(
-            before,
+        self._change(
             step=done,
             phase=phase,
             message=phase.capitalize(),
@@ -153,16 +179,31 @@ class JobMonitor:
             eta=self._time_left(fraction),
         )
         now = time.monotonic()
-        due = self._preview_every > 0 and done % self._preview_every == 0
-        with_preview = due and now - self._last_preview >= PREVIEW_SECONDS and done < before.steps
-        if with_preview:
+        due = self._preview_every > 0 and done % self._preview_every == 0 and done < before.steps
+        if due and now - self._last_preview >= self._preview_seconds and self._is_free():
             self._last_preview = now
-            number = before.preview_number + 1
-            self.progress = replace(self.progress, preview=_jpeg(preview()), preview_number=number)
-        if with_preview or now - self._last_published >= PUBLISH_SECONDS or done >= before.steps:
-            self._publish(with_preview)
+            self._preview = self._previewer.submit(self._show, preview)
+        if now - self._last_published >= PUBLISH_SECONDS or done >= before.steps:
+            self._publish(with_preview=False)
         if self._on_step is not None:
             self._on_step(self.progress)
+
+    def _is_free(self) -> bool:
+        return self._preview is None or self._preview.done()
+
+    def _show(self, preview: Callable[[], Image]) -> None:
+        """Make a preview and publish it. In the previewer's thread."""
+        try:
+            picture = _jpeg(preview())
+        except Exception:  # a preview is a kindness; the picture doesn't depend on it
+            log.exception("The preview could not be made")
+            return
+        self._change(preview=picture, preview_number=self.progress.preview_number + 1)
+        self._publish(with_preview=True)
+
+    def _change(self, **changes: Any) -> None:
+        with self._lock:
+            self.progress = replace(self.progress, **changes)
 
     def _time_left(self, fraction: float) -> float | None:
         begun = self._done_before / self.progress.pictures

@@ -88,6 +88,11 @@ class Worker:
         if monitor := self._monitor:
             monitor.skip()
 
+    def finish_current(self) -> None:
+        """End the running job after the pictures that are being made."""
+        if monitor := self._monitor:
+            monitor.finish()
+
     def progress(self) -> Progress | None:
         """How far the running job is; None while there is none."""
         monitor = self._monitor
@@ -136,6 +141,7 @@ class Worker:
             self._events,
             done=first,
             preview_every=previews.every_steps if previews.enabled else 0,
+            preview_seconds=previews.every_seconds,
             on_step=self._bar.show if self._bar else None,
         )
         self._monitor = monitor
@@ -148,19 +154,25 @@ class Worker:
                     self._keep(job.id, picture)
                 if job.request.save:
                     saving.append(self._saver.submit(self._save, job, picture))
+                if monitor.ends_with(picture.number):
+                    break
         finally:
+            monitor.close()
             if self._bar:
                 self._bar.close()
             for future in saving:
                 future.result()
-        return Status.INTERRUPTED if monitor.stop_requested() else Status.DONE
+        ended_early = monitor.stop_requested() or monitor.finish_requested()
+        return Status.INTERRUPTED if ended_early else Status.DONE
 
     def _save(self, job: Job, picture: GeneratedImage) -> Picture:
         fault: Fault | None = None
         try:
             picture = self._hooks.before_save(picture, job.request)
         except Fault as error:
-            fault = error  # a picture that was made is never lost: it is saved as it is, and then the job fails
+            fault = (
+                error  # a picture that was made is never lost: it is saved as it is, and then the job fails
+            )
         saved = self._pictures.save(job, picture)
         self._events.publish("picture", describe_picture(saved))
         self._hooks.after_save(self._pictures.outputs / saved.path, picture, job.request)

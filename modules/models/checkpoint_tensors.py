@@ -139,7 +139,7 @@ class MappedFile:
         self._map = None
 
 
-def _part_of(mapped: mmap.mmap, offset: int, size: int) -> Buffer:
+def _part_of(mapped: mmap.mmap, offset: int, size: int) -> Any:
     """A part of a mapped file that gives its pages back to the system when nobody uses it any more."""
     import numpy as np
 

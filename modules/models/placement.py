@@ -158,7 +158,7 @@ def layers_of(unet: UNet) -> list[nn.Module]:
     """The modules that are called one after the other, and those that make keys and values of a text before."""
     layers = [unet.time_embed, *([] if unet.label_emb is None else [unet.label_emb])]
     for blocks in (*unet.input_blocks, unet.middle_block, *unet.output_blocks):
-        layers += [layer for layer in blocks.children()]
+        layers += list(blocks.children())
     layers.append(unet.out)
     for transformer in (layer for layer in layers if isinstance(layer, SpatialTransformer)):
         for block in transformer.blocks():

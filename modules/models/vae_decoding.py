@@ -174,8 +174,9 @@ def tiled(
     if ratio < 1:  # what is no whole cell at the right and below, the network leaves out too
         cell = int(1 / ratio)
         x = x[..., : x.shape[-2] // cell * cell, : x.shape[-1] // cell * cell]
+    margin = 0
     if wraps:
-        margin = overlap
+        margin = min(overlap, *x.shape[-2:])
         x = F.pad(x, (margin, margin, margin, margin), mode="circular")
     height, width = (int(length * ratio) for length in x.shape[-2:])
     result = weights = torch.empty(0)
@@ -194,7 +195,7 @@ def tiled(
             weights[..., y : y + high, x_ : x_ + wide] += ramp
     result /= weights
     if wraps:
-        cut = int(overlap * ratio)
+        cut = int(margin * ratio)
         result = result[..., cut : height - cut, cut : width - cut]
     return result
 

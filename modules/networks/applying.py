@@ -113,7 +113,7 @@ def _weight(tag: NetworkTag, name: str, position: int, default: float) -> float:
 class LoraTags:
     """`<lora:name:weight>`, `<lora:name:text:unet:dyn>`, `<lyco:...>`, with `te=`, `unet=`, `dyn=`, `lbw=`."""
 
-    names = ("lora", "lyco")
+    names: tuple[str, ...] = ("lora", "lyco")
 
     def __init__(self, catalogue: LoraCatalogue) -> None:
         self._catalogue = catalogue
@@ -193,7 +193,7 @@ def _bundled(uses: Sequence[LoraUse]) -> dict[str, tuple[Tensor, ...]]:
 class HypernetworkTags:
     """`<hypernet:name:weight>`."""
 
-    names = ("hypernet",)
+    names: tuple[str, ...] = ("hypernet",)
 
     def __init__(self, folders: Sequence[FileNames]) -> None:
         self._folders = folders

@@ -24,13 +24,15 @@ def build_page(services: PageServices) -> gr.Blocks:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio as gr
 
-    from modules.pages import merger, text_to_image, top_bar
+    from modules.pages import extras, merger, text_to_image, top_bar
 
     with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True) as page:
         top_bar.build(services, page)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(text_to_image.TITLE, elem_id=text_to_image.ELEM_ID, id=text_to_image.ELEM_ID):
                 text_to_image.build(services)
+            with gr.Tab(extras.TITLE, elem_id=extras.ELEM_ID, id=extras.ELEM_ID):
+                extras.build(services)
             with gr.Tab(merger.TITLE, elem_id=merger.ELEM_ID, id=merger.ELEM_ID):
                 merger.build(services)
             for tab in services.extension_tabs():

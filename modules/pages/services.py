@@ -68,6 +68,8 @@ class PageServices:
     Args:
         samplers, schedulers: names as they are shown and as a request takes them.
         vaes: names and files of the VAEs.
+        upscalers: names of the upscalers, without "None".
+        face_restorers: names of the face restorations whose files are there.
     """
 
     queue: JobQueue
@@ -78,3 +80,5 @@ class PageServices:
     refresh_checkpoints: Callable[[], None]
     extension_tabs: Callable[[], Sequence[ExtensionTab]] = _no_tabs
     vaes: Callable[[], Sequence[tuple[str, Path]]] = _no_vaes
+    upscalers: Callable[[], list[str]] = list
+    face_restorers: Callable[[], list[str]] = list

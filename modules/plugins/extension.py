@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modules.plugins.folder import ExtensionFolder
+from modules.plugins.watch import Blocked
 
 MAX_FAILURES = 8
 MAX_TRACEBACK = 12_000
@@ -82,7 +83,7 @@ def _described(error: BaseException | str) -> tuple[str, str]:
     """The last line, and the whole traceback without our own part of it."""
     if isinstance(error, str):
         return error, ""
-    if isinstance(error, Refused):
+    if isinstance(error, (Refused, Blocked)):
         return str(error), ""
     try:
         lines = traceback.format_exception(type(error), error, error.__traceback__)

@@ -162,7 +162,7 @@ def find_folders(roots: Sequence[Path], shipped_root: Path | None = None) -> lis
 
 
 def in_order(folders: Sequence[ExtensionFolder]) -> list[ExtensionFolder]:
-    """In the order in which they are loaded: what is required comes first, else by name. A circle counts for nothing."""
+    """In the order of loading: what is required comes first, else by name. A circle counts for nothing."""
     by_name = sorted(folders, key=lambda f: f.name.lower())
     names = {alias: f.name for f in reversed(by_name) for alias in (f.title.lower(), f.name.lower())}
     first: dict[str, set[str]] = {f.name: set() for f in by_name}
@@ -186,7 +186,11 @@ def scripts_in_order(folders: Sequence[ExtensionFolder]) -> list[tuple[Extension
         owner, _, script = name.partition("/")
         owner = titles.get(owner, owner)
         script = script.removeprefix("scripts/")
-        return [key for key in scripts if key == f"{owner}/{script}" or (not script and key.startswith(f"{owner}/"))]
+        return [
+            key
+            for key in scripts
+            if key == f"{owner}/{script}" or (not script and key.startswith(f"{owner}/"))
+        ]
 
     first: dict[str, set[str]] = {key: set() for key in scripts}
     for key, (folder, path) in scripts.items():

@@ -7,16 +7,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, Protocol
 
 import pluggy
 
 from modules.folders import PROGRAM
 from modules.plugins import loading
-from modules.plugins.calls import ExtensionHooks
+from modules.plugins.calls import ExtensionHooks, Implementation
 from modules.plugins.extension import Extension, Refused
 from modules.plugins.folder import ExtensionFolder, find_folders, in_order, scripts_in_order
 from modules.plugins.hooks import PROJECT, Hooks, Me, Tab
@@ -40,15 +40,6 @@ class ScriptLoader(Protocol):
 
     def unload(self, extension: Extension) -> None:
         """Let go of all scripts of an extension."""
-
-
-@dataclass(frozen=True)
-class Implementation:
-    """A hook of an extension. Args: call: with any of the hook's arguments by name."""
-
-    name: str
-    hook: str
-    call: Callable[[Mapping[str, Any]], Any]
 
 
 class PluginManager:
@@ -107,6 +98,10 @@ class PluginManager:
     def get(self, name: str) -> Extension | None:
         """The extension of this name, or None."""
         return self._extensions.get(name)
+
+    def loaded(self) -> list[Extension]:
+        """Those that are loaded, in the order of loading."""
+        return [extension for extension in self._extensions.values() if extension.loaded]
 
     def tabs(self) -> list[Tab]:
         """The extensions' tabs."""
@@ -236,7 +231,9 @@ class PluginManager:
                 extension.fail("metadata", folder.problem)
             twin_folder = titles.setdefault(folder.title.lower(), folder) if extension.enabled else folder
             if twin_folder is not folder:
-                extension.fail("name", f"It calls itself {folder.title}, as {twin_folder.name} does. Not loaded.")
+                extension.fail(
+                    "name", f"It calls itself {folder.title}, as {twin_folder.name} does. Not loaded."
+                )
                 extension.enabled = False
 
     def _load_all(self) -> None:
@@ -257,9 +254,10 @@ class PluginManager:
         if extension.about.preload is not None:
             self._preload(extension, extension.about.preload)
         if extension.about.entry is not None:
-            failures = len(extension.failures)
-            self.attempt(extension.name, "import", partial(self._register, extension, extension.about.entry))
-            if len(extension.failures) > failures:
+            name = loading.module_name(extension.about.folder)
+            imported = partial(loading.import_file, name, extension.about.entry)
+            module = self.attempt(extension.name, "import", imported)
+            if module is None or not self._registered(extension, module):
                 return
         extension.loaded = True
         self._cache.clear()
@@ -280,22 +278,24 @@ class PluginManager:
         if missing:
             raise Refused(f"It needs the extension {missing[0]}, which is not there or not on. Not loaded.")
 
-    def _register(self, extension: Extension, file: Path) -> None:
-        """Raises: whatever the module raises; Refused, PluginValidationError: it has hooks that there are not."""
-        name = loading.module_name(extension.about.folder)
-        module = loading.import_file(name, file)
+    def _registered(self, extension: Extension, module: ModuleType) -> bool:
+        """Take the module's hooks in; False where they can't be taken."""
         known = {key for key in vars(Hooks) if not key.startswith("_")}
         mine = [key for key, value in vars(module).items() if hasattr(value, f"{PROJECT}_impl")]
         try:
             if unknown := sorted(set(mine) - known):
-                raise Refused(f"There is no hook named {unknown[0]}; modules/plugins/hooks.py lists them all.")
+                raise Refused(
+                    f"There is no hook named {unknown[0]}; modules/plugins/hooks.py lists them all."
+                )
             self._hooks.register(module, extension.name)
-        except BaseException:
+        except Exception as error:
             if self._hooks.has_plugin(extension.name):
                 self._hooks.unregister(name=extension.name)
-            loading.forget(name)
-            raise
-        extension.module, extension.hooks = name, tuple(mine)
+            loading.forget(module.__name__)
+            self.note(extension.name, "hooks", error)
+            return False
+        extension.module, extension.hooks = module.__name__, tuple(mine)
+        return True
 
     def _preload(self, extension: Extension, file: Path) -> None:
         def add(parser: argparse.ArgumentParser) -> None:
@@ -330,7 +330,9 @@ class PluginManager:
                     extension.notes.append(note)
                 continue
             started = time.perf_counter()
-            self.attempt(folder.name, f"scripts/{script.name}", partial(self._scripts.load, extension, script))
+            self.attempt(
+                folder.name, f"scripts/{script.name}", partial(self._scripts.load, extension, script)
+            )
             extension.seconds += time.perf_counter() - started
 
     def _unload(self, extension: Extension) -> None:

@@ -87,4 +87,5 @@ def within(seconds: float | None, what: str, function: Callable[[], T]) -> T:
     done, result = outcome[0]
     if not done:
         raise result
-    return result  # type: ignore[no-any-return]
+    answer: T = result
+    return answer

@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from modules.rest import (
     events,
+    extras,
     gallery,
     image_to_image,
     information,
@@ -61,6 +62,7 @@ def build_app(
         png_info.routes(),
         internal.routes(services, tasks),
         merging.routes(services.merger),
+        extras.routes(services, options, closing),
         events.routes(services, closing, tasks, heartbeat),
         gallery.routes(services),
         prompts.routes(services),

@@ -132,6 +132,11 @@ def routes(
         """End the running job; its picture is kept as far as it is."""
         return {"running": tasks.interrupt(services)}
 
+    @router.post("/finish")
+    def finish() -> dict[str, bool]:
+        """End the running job after the pictures that are being made."""
+        return {"running": tasks.finish(services)}
+
     @router.post("/skip")
     def skip() -> dict[str, bool]:
         """Leave the running batch and go on with the next one."""

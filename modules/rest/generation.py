@@ -15,7 +15,7 @@ from fastapi import Request as HttpRequest
 from modules.faults import NotSupported
 from modules.generation.from_settings import noise_options, sampling_options, text_options
 from modules.generation.options import NoiseOptions, SamplingOptions
-from modules.generation.requests import Refiner, Request, TextToImage
+from modules.generation.requests import GenerationRequest, ImageToImage, Refiner, Request, TextToImage
 from modules.generation.results import GeneratedImage
 from modules.imaging.infotext import parse as parse_infotext
 from modules.jobs.queue import Job, Status
@@ -115,6 +115,7 @@ def info_of(
 ) -> dict[str, Any]:
     """The answer's `info`: what was really done, picture by picture; `styles` are the names asked for."""
     request = job.request
+    assert isinstance(request, (TextToImage, ImageToImage))
     checkpoint = find_checkpoint(request.checkpoint, services.checkpoints()) if request.checkpoint else None
     infotexts = [picture.infotext for picture in pictures]
     first = pictures[0] if pictures else None
@@ -179,7 +180,7 @@ def raise_for(job: Job) -> None:
         raise RestFault(status_of_kind(job.fault), message, job.field)
 
 
-def _strength(request: Request) -> float | None:
+def _strength(request: GenerationRequest) -> float | None:
     if isinstance(request, TextToImage):
         return None if request.hires is None else request.hires.denoising_strength
     return request.denoising_strength
@@ -203,7 +204,7 @@ class Generation:
         body = filled_from_infotext(body, self._is_checkpoint)
         job, settings = await asyncio.to_thread(self._submit, body, to_request)
         try:
-            job = await _outcome(self._services, self._closing, job, http)
+            job = await outcome(self._services, self._closing, job, http)
             return await asyncio.to_thread(self._answer, body, job, settings)
         finally:
             self._services.worker.take_results(job.id)
@@ -235,7 +236,7 @@ class Generation:
         }
 
 
-async def _outcome(services: RestServices, closing: Closing, job: Job, http: HttpRequest) -> Job:
+async def outcome(services: RestServices, closing: Closing, job: Job, http: HttpRequest) -> Job:
     """The job when it is over. A client that goes away takes its job along, unless that saves its pictures.
 
     Raises: RestFault: the server is going away.

@@ -12,11 +12,8 @@ from modules.rest.options import read_options, to_changes
 from modules.rest.services import RestServices, ServerOptions
 
 EMPTY: dict[str, Any] = {
-    "upscalers": [],
     "latent-upscale-modes": [],
     "hypernetworks": [],
-    "face-restorers": [],
-    "realesrgan-models": [],
     "embeddings": {"loaded": {}, "skipped": {}},
     "scripts": {"txt2img": [], "img2img": []},
     "script-info": [],

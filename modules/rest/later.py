@@ -11,8 +11,6 @@ from modules.rest.errors import RestFault
 from modules.rest.services import RestServices, ServerOptions
 
 LATER = {
-    "extra-single-image": "Upscaling of finished pictures is",
-    "extra-batch-images": "Upscaling of finished pictures is",
     "interrogate": "Describing a picture is",
     "create/embedding": "Training is",
     "create/hypernetwork": "Training is",

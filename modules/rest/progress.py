@@ -47,7 +47,7 @@ def state_of(progress: Progress | None, tasks: Tasks) -> dict[str, Any]:
     return {
         "skipped": tasks.was_skipped(progress.job, progress.picture),
         "interrupted": interrupted,
-        "stopping_generation": interrupted,
+        "stopping_generation": tasks.is_finishing(progress.job),
         "job": f"Batch {batch + 1} out of {batches}" if batches > 1 else "txt2img",
         "job_count": batches,
         "job_timestamp": datetime.fromtimestamp(progress.started).strftime("%Y%m%d%H%M%S"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modules.generation.results import GeneratedImage
+from modules.generation.upscaling import Tools
 from modules.imaging.inputs import InputStore
 from modules.jobs.events import EventHub
 from modules.jobs.merging import Merger
@@ -30,6 +31,9 @@ class WorkerControl(Protocol):
 
     def skip(self) -> None:
         """Leave the running batch and go on with the job's next one."""
+
+    def finish_current(self) -> None:
+        """End the running job after the pictures that are being made."""
 
     def progress(self) -> Progress | None:
         """How far the running job is; None while there is none."""
@@ -111,6 +115,7 @@ class RestServices:
         styles: the user's styles; None: there are none, and none can be kept.
         names: for completion and for remarks about prompts; None knows none.
         merger: merges checkpoints; None: that can't be done here.
+        extras: what finished pictures are upscaled with; None: they can't be.
         vaes: names and files of the VAEs.
         unload_checkpoint, reload_checkpoint: free the memory of the loaded model; load the chosen one anew.
     """
@@ -131,6 +136,7 @@ class RestServices:
     styles: StyleBook | None = None
     names: NameSource | None = None
     merger: Merger | None = None
+    extras: Tools | None = None
     vaes: Callable[[], Sequence[tuple[str, Path]]] = tuple
     unload_checkpoint: Callable[[], None] = _nothing
     reload_checkpoint: Callable[[], None] = _nothing

@@ -17,6 +17,7 @@ class Tasks:
         self._lock = threading.Lock()
         self._jobs: OrderedDict[str, int] = OrderedDict()
         self._interrupted = 0
+        self._finishing = 0
         self._skipped = (0, 0)
 
     def remember(self, name: str | None, job_id: int) -> None:
@@ -45,6 +46,18 @@ class Tasks:
             self._interrupted = progress.job
         services.worker.interrupt()
         return progress is not None
+
+    def finish(self, services: RestServices) -> bool:
+        """End the running job after the pictures that are being made; False if there is none."""
+        progress = services.worker.progress()
+        if progress is not None:
+            self._finishing = progress.job
+        services.worker.finish_current()
+        return progress is not None
+
+    def is_finishing(self, job_id: int) -> bool:
+        """True: this job is to end soon, one way or the other."""
+        return job_id in (self._finishing, self._interrupted)
 
     def skip(self, services: RestServices) -> bool:
         """Leave the running batch; False if no job is running."""

@@ -78,6 +78,13 @@ class PictureSettings(_Group):
     overlay: bool = Field(True, description="Put what is not masked back over the result, unchanged.")
 
 
+class UpscalingSettings(_Group):
+    """How pictures go through upscalers from files."""
+
+    tile: int = Field(192, ge=0, le=4096, description="Pixels a side of a tile; 0: the picture is one.")
+    tile_overlap: int = Field(8, ge=0, le=512, description="Least number of pixels that tiles share.")
+
+
 class SavingSettings(_Group):
     """How pictures are kept."""
 
@@ -109,6 +116,7 @@ class Settings(_Group):
     model: ModelSettings = ModelSettings()
     sampling: SamplingSettings = SamplingSettings()
     picture: PictureSettings = PictureSettings()
+    upscaling: UpscalingSettings = UpscalingSettings()
     saving: SavingSettings = SavingSettings()
     previews: PreviewSettings = PreviewSettings()
     extensions: ExtensionSettings = ExtensionSettings()

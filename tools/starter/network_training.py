@@ -45,9 +45,9 @@ FILES: dict[Kind, str] = {
     "embedding": "embeddings/winterwood.safetensors",
     "hypernetwork": "hypernetworks/nightfall.pt",
 }
-PEAKS: dict[Kind, float] = {"lora": 4e-3, "embedding": 1e-2, "hypernetwork": 2e-3}
+PEAKS: dict[Kind, float] = {"lora": 4e-3, "embedding": 1e-2, "hypernetwork": 5e-3}
 """Learning rates of Adam."""
-STEPS: dict[Kind, int] = {"lora": 300, "embedding": 150, "hypernetwork": 150}
+STEPS: dict[Kind, int] = {"lora": 300, "embedding": 150, "hypernetwork": 450}
 
 Layer = nn.Linear | nn.Conv2d
 
@@ -197,9 +197,16 @@ class HypernetworkTraining:
             {f"linear.{name}": w.detach().cpu().half() for name, w in layers.state_dict().items()}
             for layers in self._pair
         ]
-        about = {"name": path.stem, "layer_structure": [1, 2, 1], "activation_func": "relu"}
-        options = {"is_layer_norm": False, "activate_output": False, "use_dropout": False}
-        torch.save({HYPERNETWORK_WIDTH: pair, **about, **options}, path)
+        file: dict[int | str, object] = {
+            HYPERNETWORK_WIDTH: pair,
+            "name": path.stem,
+            "layer_structure": [1, 2, 1],
+            "activation_func": "relu",
+            "is_layer_norm": False,
+            "activate_output": False,
+            "use_dropout": False,
+        }
+        torch.save(file, path)
 
 
 def _two_layers(width: int) -> nn.Sequential:

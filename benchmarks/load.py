@@ -1,0 +1,172 @@
+"""What loading a checkpoint costs, in time and memory, beside plain reading and `diffusers`.
+
+    python benchmarks/load.py [--rounds 3] [--folder FOLDER]
+
+A random SD1.5 file of full size (2.1 GB, half precision) is written to a temporary folder. Each way to read it runs in
+a process of its own, in turns. Times are CPU seconds (what other programs do on the machine hardly counts) and seconds;
+the file is in the system's cache. `diffusers` loads its U-Net alone, which is four fifths of the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
+
+from modules.compute import Compute  # noqa: E402
+from modules.models.autoencoder import Autoencoder, AutoencoderConfig  # noqa: E402
+from modules.models.catalogue import Checkpoint  # noqa: E402
+from modules.models.loader import load  # noqa: E402
+from modules.models.text_encoder import TextEncoder, TextEncoderConfig  # noqa: E402
+from modules.models.unet import UNet, UNetConfig  # noqa: E402
+
+UNET_CONFIG = {
+    "_class_name": "UNet2DConditionModel",
+    "attention_head_dim": 8,
+    "block_out_channels": [320, 640, 1280, 1280],
+    "cross_attention_dim": 768,
+    "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+    "layers_per_block": 2,
+    "sample_size": 64,
+}
+"""Stable Diffusion 1's, in the words of diffusers."""
+
+
+def write(path: Path) -> None:
+    """A file with all the tensors of Stable Diffusion 1.5."""
+    with torch.device("meta"):
+        parts = {
+            "model.diffusion_model.": UNet(UNetConfig()),
+            "first_stage_model.": Autoencoder(AutoencoderConfig()),
+            "cond_stage_model.transformer.text_model.": TextEncoder(TextEncoderConfig()).model,
+        }
+    numbers = torch.randn(1 << 24, generator=torch.Generator().manual_seed(0)).mul_(0.02).half()
+    tensors = {
+        prefix + name: numbers.repeat(weight.numel() // len(numbers) + 1)[: weight.numel()].reshape(
+            weight.shape
+        )
+        for prefix, part in parts.items()
+        for name, weight in part.state_dict().items()
+    }
+    save_file({name: tensor.clone() for name, tensor in tensors.items()}, path)
+
+
+def plain(path: Path, dtype: torch.dtype) -> object:
+    """Read the file, and look at every page."""
+    tensors = load_file(path)
+    sums = [int(tensor.flatten().view(torch.int16)[::2048].sum()) for tensor in tensors.values()]
+    return tensors, sums
+
+
+def converted(path: Path, dtype: torch.dtype) -> object:
+    """Read the file, and convert every tensor (or copy it, where it has the type already)."""
+    return {name: tensor.to(dtype, copy=True) for name, tensor in load_file(path).items()}
+
+
+def ours(path: Path, dtype: torch.dtype) -> object:
+    """Easel: networks that are ready to compute, checked for NaN."""
+    return load(Checkpoint(path, "random", path.name), Compute(torch.device("cpu"), dtype, dtype, dtype))
+
+
+def diffusers_unet(path: Path, dtype: torch.dtype) -> object:
+    """The U-Net alone, through diffusers."""
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel.from_single_file(str(path), config=str(path.parent), torch_dtype=dtype)
+
+
+WAYS: dict[str, Callable[[Path, torch.dtype], object]] = {
+    "plain": plain,
+    "converted": converted,
+    "Easel": ours,
+    "diffusers": diffusers_unet,
+}
+
+
+def peak() -> int:
+    """The most memory that this process has had, in bytes."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def measure_here(way: str, path: Path, dtype: torch.dtype) -> None:
+    """One measurement, printed as JSON."""
+    if way == "diffusers":
+        import diffusers
+
+        assert diffusers.UNet2DConditionModel
+    before = peak()
+    start, cpu = time.perf_counter(), time.process_time()
+    result = WAYS[way](path, dtype)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    assert result is not None
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak() - before}))
+
+
+def measure(way: str, path: Path, dtype: str) -> dict[str, float]:
+    """One measurement in a process of its own."""
+    command = [sys.executable, __file__, "--way", way, "--dtype", dtype, "--file", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def compare(path: Path, rounds: int) -> None:
+    """Measure all ways in turns and print medians, and their ratios to reading and converting."""
+    size = path.stat().st_size
+    for dtype, growth in (("float32", 2), ("float16", 1)):
+        found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+        for _ in range(rounds):
+            for way in WAYS:
+                found[way].append(measure(way, path, dtype))
+        medians = {
+            way: {key: statistics.median(each[key] for each in results) for key in results[0]}
+            for way, results in found.items()
+        }
+        print(f"to {dtype}: CPU seconds (x converted), seconds, peak memory (x the tensors' size)")
+        for way, median in medians.items():
+            print(
+                f"  {way:10} {median['cpu']:6.2f} ({median['cpu'] / medians['converted']['cpu']:.2f})"
+                f" {median['seconds']:6.2f} s {median['peak'] / 1e9:6.2f} GB ({median['peak'] / size / growth:.2f})"
+            )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the file is written (the temporary folder)")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--dtype", default="float32", help=argparse.SUPPRESS)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.way:
+        measure_here(options.way, options.file, getattr(torch, options.dtype))
+        return
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        path = Path(folder) / "random.safetensors"
+        write(path)
+        (Path(folder) / "config.json").write_text(json.dumps(UNET_CONFIG))
+        compare(path, options.rounds)
+
+
+if __name__ == "__main__":
+    main()

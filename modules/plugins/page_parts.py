@@ -1,0 +1,216 @@
+"""What extensions add to the page: tabs, controls, scripts, style sheets, translations.
+
+Their components are built apart from the page and put into it when they are whole, so that one that raises or never
+ends leaves nothing half done behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from modules.faults import InvalidField
+from modules.folders import inside
+from modules.plugins.extension import Refused
+from modules.plugins.hooks import Controls, Tab
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter, FastAPI
+
+    from modules.plugins.manager import PluginManager
+
+MEDIA_TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+}
+"""Files of extensions that the page may ask for."""
+BASE = "easel/extensions"
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """A script or style sheet. Args: url: relative to the page."""
+
+    kind: Literal["script", "module", "style"]
+    url: str
+
+
+class PageParts:
+    """Asks the loaded extensions for their parts of the page."""
+
+    def __init__(self, manager: PluginManager) -> None:
+        self._manager = manager
+
+    def tabs(self) -> list[Tab]:
+        """The extensions' tabs; their `build` never fails."""
+        found: list[Tab] = []
+        taken: dict[str, str] = {}
+        for name, tab in self._listed("tabs", Tab):
+            if tab.elem_id in taken:
+                reason = f"The tab id {tab.elem_id!r} belongs to the extension {taken[tab.elem_id]} already."
+                self._manager.note(name, "tabs", Refused(reason))
+                continue
+            taken[tab.elem_id] = name
+            what = f"the tab {tab.title}"
+            found.append(replace(tab, build=partial(self._build, name, what, tab.build)))
+        return found
+
+    def build_controls(self, tab: str) -> dict[tuple[str, str], Any]:
+        """Put the controls for a tab here on the page; called inside a Gradio context.
+
+        Returns: the components by the extension's name and theirs.
+        """
+        import gradio as gr
+
+        components: dict[tuple[str, str], Any] = {}
+        for name, controls in self._listed("controls", Controls):
+            if controls.tab != tab:
+                continue
+            with gr.Accordion(controls.title, open=False, elem_classes="easel-extension-controls"):
+                built = self._build(name, f"the controls {controls.title}", controls.build)
+            if built is None:
+                continue
+            if not isinstance(built, dict) or not all(
+                isinstance(c, gr.components.Component) for c in built.values()
+            ):
+                error = TypeError(
+                    f"the controls must be a dict of Gradio components, not {str(built)[:200]!r}"
+                )
+                self._manager.note(name, "controls", error)
+                continue
+            components |= {(name, key): component for key, component in built.items()}
+        return components
+
+    def files(self) -> list[PageFile]:
+        """All scripts and style sheets of loaded extensions, in their order, with addresses that change with them."""
+        found: list[PageFile] = []
+        for hook in ("css", "javascript"):
+            for extension in self._manager.loaded():
+                about = extension.about
+                paths = [about.style] if about.style and hook == "css" else []
+                paths += about.javascript if hook == "javascript" else []
+                paths += self._named(extension.name, hook)
+                found += [
+                    self._page_file(extension.name, path, about.folder) for path in dict.fromkeys(paths)
+                ]
+        return found
+
+    def localizations(self) -> dict[str, list[Path]]:
+        """Files with translations, by the names of the languages."""
+        found: dict[str, list[Path]] = {}
+        for extension in self._manager.loaded():
+            for language, path in extension.about.localizations.items():
+                found.setdefault(language, []).append(path)
+        return found
+
+    def file(self, name: str, path: str) -> Path | None:
+        """A file of a loaded extension that the page may have, or None."""
+        extension = self._manager.get(name)
+        if extension is None or not extension.loaded or Path(path).suffix not in MEDIA_TYPES:
+            return None
+        if any(part.startswith(".") for part in Path(path).parts):
+            return None
+        try:
+            found = inside(extension.about.folder, path, "path")
+            return found if found.is_file() else None
+        except (InvalidField, OSError, ValueError):
+            return None
+
+    def head(self) -> str:
+        """The elements for the page's head."""
+        lines = []
+        for file in self.files():
+            url = html.escape(file.url)
+            if file.kind == "style":
+                lines.append(f'<link rel="stylesheet" href="{url}">')
+            else:
+                lines.append(
+                    f'<script{" type=module" if file.kind == "module" else " defer"} src="{url}"></script>'
+                )
+        return "\n".join(lines)
+
+    def add_routes(self, app: FastAPI) -> None:
+        """Add the extensions' routes. Call it before what takes all other addresses."""
+        from fastapi import APIRouter
+
+        for one in list(self._manager.implementations("api_routes")):
+            router = APIRouter(prefix=f"/{BASE}/{quote(one.name)}/api", tags=[f"extension {one.name}"])
+
+            def fill(router: APIRouter = router, call: Callable[[dict[str, Any]], Any] = one.call) -> bool:
+                call({"router": router})
+                return True
+
+            if self._manager.attempt(one.name, "api_routes", fill):
+                self._manager.attempt(one.name, "api_routes", partial(app.include_router, router))
+
+    def started(self, app: FastAPI) -> None:
+        """Tell the extensions that the application is built."""
+        for _ in self._manager.ask("app_started", app=app):
+            pass
+
+    def _listed(self, hook: str, kind: type) -> list[tuple[str, Any]]:
+        found = []
+        for name, answer in self._manager.ask(hook):
+            if isinstance(answer, (list, tuple)) and all(isinstance(one, kind) for one in answer):
+                found += [(name, one) for one in answer]
+            else:
+                message = f"{hook}() must return a list of {kind.__name__}, not {answer!r:.200}"
+                self._manager.note(name, hook, TypeError(message))
+        return found
+
+    def _build(self, name: str, what: str, build: Callable[[], Any]) -> Any:
+        """Build components apart, then put them here; a sentence stands in their place where that fails."""
+        import gradio as gr
+        from gradio.context import Context
+
+        def apart() -> tuple[gr.Blocks, Any]:
+            with gr.Blocks(analytics_enabled=False) as blocks:
+                return blocks, build()
+
+        root, block = Context.root_block, Context.block
+        Context.root_block = Context.block = None
+        try:
+            answer = self._manager.attempt(name, what, apart)
+        finally:
+            Context.root_block, Context.block = root, block
+        if answer is not None:
+            blocks, built = answer
+            try:
+                blocks.render()
+                return built if built is not None else {}
+            except Exception as error:
+                self._manager.note(name, what, error)
+        text = f"The extension {html.escape(name)} could not build this. The Extensions tab says why."
+        gr.HTML(f'<p class="easel-extension-failed">{text}</p>', apply_default_css=False)
+        return None
+
+    def _named(self, name: str, hook: str) -> list[Path]:
+        """The files that the extension's hook names."""
+        extension = self._manager.get(name)
+        answers = [one.call for one in self._manager.implementations(hook) if one.name == name]
+        paths: list[Path] = []
+        for call in answers:
+            answer = self._manager.attempt(name, hook, partial(call, {}))
+            for path in answer if isinstance(answer, (list, tuple)) else []:
+                found = self.file(name, str(path))
+                if found is None or extension is None:
+                    reason = f"{str(path)[:100]!r} is no script or style sheet in the extension's folder."
+                    self._manager.note(name, hook, Refused(reason))
+                else:
+                    paths.append(extension.about.folder / str(path))
+        return paths
+
+    @staticmethod
+    def _page_file(name: str, path: Path, folder: Path) -> PageFile:
+        mark = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        url = f"{BASE}/{quote(name)}/files/{quote(path.relative_to(folder).as_posix())}?v={mark}"
+        kinds: dict[str, Literal["module", "style"]] = {".mjs": "module", ".css": "style"}
+        return PageFile(kinds.get(path.suffix, "script"), url)
