@@ -1,7 +1,8 @@
 // One-sentence errors beside the Generate button, with the field that is to blame marked.
 import { byId, el, present } from "./dom.js";
-import { blockOf, fields } from "./fields.js";
+import { blockOf, fieldsOf } from "./fields.js";
 import { state, watch } from "./store.js";
+import { openKind } from "./tabs.js";
 
 const SEEN = "easel.seen";
 
@@ -9,12 +10,15 @@ const SEEN = "easel.seen";
  * Show an error. The one before it goes.
  * @param {string} message one or two sentences
  * @param {string | null} [field] the field's name on the page, or in the API
+ * @param {{text: string, action: () => void} | null} [help] a button that leads on
  */
-export function showError(message, field = null) {
+export function showError(message, field = null, help = null) {
   clearErrors();
-  const close = el("button", { type: "button", "aria-label": "Dismiss", onclick: clearErrors }, "×");
-  byId("easel_alerts")?.append(el("div", { class: "easel-alert", id: "easel_alert" }, el("p", {}, message), close));
-  const known = fields.find((one) => field && (one.name === field || one.api === field));
+  const close = el("button", { type: "button", class: "easel-alert-close", "aria-label": "Dismiss", onclick: clearErrors }, "×");
+  const lead = help && el("button", { type: "button", class: "easel-button", onclick: help.action }, help.text);
+  const words = el("div", { class: "easel-alert-words" }, el("p", {}, message), lead);
+  byId("easel_alerts")?.append(el("div", { class: "easel-alert", id: "easel_alert" }, words, close));
+  const known = fieldsOf(openKind()).find((one) => field && (one.name === field || one.api === field || one.path === field));
   if (known) mark(known, message);
   else byId("easel_alerts")?.scrollIntoView({ block: "nearest" });
 }
@@ -32,8 +36,7 @@ export function clearErrors() {
 /** Mark a field, with the message under it too: on a phone the alert may be far above. */
 async function mark(field, message) {
   // The folded part of the form is not there before it was opened once.
-  const fold = byId("txt2img_advanced")?.querySelector("button:not(.open)");
-  if (field.name.includes(".") && fold) fold.click();
+  if (field.fold) byId(field.fold)?.querySelector("button:not(.open)")?.click();
   await present([field.id]);
   const block = blockOf(field);
   for (const input of block.querySelectorAll("input, textarea")) {

@@ -1,7 +1,7 @@
 // The server's addresses, relative to the page, so that a sub-path works.
 
 /** @returns {Promise<any>} the answer's JSON; throws an Error with the server's sentence, and the `field` to blame. */
-async function ask(path, options) {
+export async function ask(path, options) {
   let answer;
   try {
     answer = await fetch(path, options);
@@ -14,7 +14,7 @@ async function ask(path, options) {
 }
 
 const post = (path) => ask(path, { method: "POST" });
-const send = (method, path, body) =>
+export const send = (method, path, body) =>
   ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 export const interrupt = () => post("easel/interrupt");
@@ -38,6 +38,8 @@ export const cancelMerge = () => post("internal/merge/cancel");
 export const keepPicture = (file) =>
   ask("easel/inputs", { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
 export const beginUpscaling = (order) => send("POST", "easel/extras", order);
+/** The recipe in a picture, which comes as a data URL: `{info, items, parameters}`. */
+export const pngInfo = (image) => send("POST", "sdapi/v1/png-info", { image });
 
 /** A finished picture never changes, so its address with a version is asked for once. */
 export const pictureUrl = (picture) => `${picture.url}?v=${Math.round(picture.created)}`;

@@ -4,9 +4,10 @@
 // hidden button whose Gradio event asks `filled` for the new ones. (Events: `modules/pages/text_to_image.py`.)
 import { clearErrors, showError } from "./alerts.js";
 import { byId } from "./dom.js";
-import { at, fields } from "./fields.js";
+import { fields, valuesOf } from "./fields.js";
 import { state } from "./store.js";
 import { choose, withChosen } from "./styles.js";
+import { openKind } from "./tabs.js";
 
 const KEY = "easel.form.txt2img";
 const FALLBACK_SIZE = [512, 512];
@@ -53,8 +54,28 @@ export function fill(changes) {
 /** Fill the form from a request, as the server describes it. Its prompts hold their styles, so none stay chosen. */
 export function fillFromRequest(request, changes = {}) {
   choose([]);
-  const found = fields.map((field) => [field.name, at(request, field.name)]);
-  fill({ ...Object.fromEntries(found.filter(([, value]) => value !== undefined)), ...changes });
+  fill({ ...valuesOf(request), ...changes });
+}
+
+/** What the open tab adds to a request, and what stands in its way: see `source/carry.js`. */
+let ahead = { missing: () => null, carried: async () => ({ kind: openKind() }), lead: () => {}, sent: () => {} };
+
+/**
+ * Say what is sent besides the fields.
+ * @param {{missing: () => string | null, carried: () => Promise<Object>, lead: () => void, sent: (job: number, kind: string) => void}} source
+ *   `missing` says why Generate cannot begin, `lead` brings a person to the place where that is mended
+ */
+export function sendAlong(source) {
+  ahead = source;
+}
+
+/** A request that is no matter of the open tab: it is sent at the next press, once. */
+let instead = null;
+
+/** Queue other values than those in the form, with what goes along. */
+export function submitInstead(changes, along) {
+  instead = { changes, along };
+  byId("txt2img_generate").click();
 }
 
 /** Take over what a checkpoint was made for, where the user has not chosen another size. */
@@ -65,6 +86,9 @@ export function suggestSize(resolution) {
   if (untouched) fill({ width: size[0], height: size[1] });
   save();
 }
+
+/** The size that the checkpoint in use was made for. */
+export const modelSize = () => size;
 
 /** Bring back what was in the form, once, when Gradio and the checkpoint's facts are there. */
 export function restore(resolution) {
@@ -100,17 +124,42 @@ export function wireForm() {
     const field = fields.find((one) => event.target.closest?.(`#${one.id}`));
     if (field && !restored) typed.add(field.name);
   });
-  document.addEventListener("click", refuseWhenAway, { capture: true });
+  document.addEventListener("click", refuse, { capture: true });
   addEventListener("pagehide", save);
 }
 
-/** Generate takes the last error away; without a server it says so, and Gradio is not asked. */
-function refuseWhenAway(event) {
+/** Generate takes the last error away; where it cannot begin it says why, and Gradio is not asked. */
+function refuse(event) {
   if (!event.target.closest?.("#txt2img_generate")) return;
   clearErrors();
-  if (state.connected) return;
+  const missing = instead ? null : ahead.missing();
+  if (state.connected && !missing) return;
   event.stopImmediatePropagation();
-  showError("Easel does not answer. Your prompt is kept; try again when it is back.");
+  instead = null;
+  if (!state.connected) return showError("Easel does not answer. Your prompt is kept; try again when it is back.");
+  showError(missing, null, { text: "Show me where", action: ahead.lead });
+}
+
+let sentKind = null;
+
+/** What Gradio sends to the server: the values, with the styles in the prompts, and what goes along. */
+async function outgoing(list, names) {
+  const sent = Object.fromEntries(names.map((name, place) => [name, list[place]]));
+  const own = instead;
+  instead = null;
+  if (own) Object.assign(sent, own.changes);
+  else if (typeof sent.prompt === "string" && typeof sent.negative_prompt === "string") Object.assign(sent, withChosen(sent));
+  try {
+    const along = own?.along ?? (await ahead.carried());
+    // Each of several pictures makes as many as are asked for.
+    if (along.init_images?.length > 1) sent.batch_count *= along.init_images.length;
+    sentKind = along.kind;
+    sent.source = JSON.stringify(along);
+  } catch (error) {
+    showError(error.message);
+    sent.source = JSON.stringify({ cancelled: true });
+  }
+  return names.map((name) => sent[name]);
 }
 
 /** Press Generate. */
@@ -121,6 +170,9 @@ export function generate() {
   requestAnimationFrame(() => byId("txt2img_generate")?.click());
 }
 
+/** Some numbers mean "not said" (Gradio begins with them in empty fields): they are shown as nothing. */
+const blanked = (field, value) => (field.blank !== undefined && field.blank !== null && value === field.blank ? null : value);
+
 window.easel = {
   ...window.easel,
   changed(list) {
@@ -129,20 +181,16 @@ window.easel = {
     saving = setTimeout(save, 150);
   },
   filled(list) {
-    const next = fields.map((field, place) => (field.name in pending ? pending[field.name] : list[place]));
+    const next = fields.map((field, place) => blanked(field, field.name in pending ? pending[field.name] : list[place]));
     pending = {};
     take(next);
     save();
     return next;
   },
-  submitting(list, names) {
-    const sent = Object.fromEntries(names.map((name, place) => [name, list[place]]));
-    const { prompt, negative_prompt } = sent;
-    if (typeof prompt === "string" && typeof negative_prompt === "string") Object.assign(sent, withChosen(sent));
-    return names.map((name) => sent[name]);
-  },
+  submitting: outgoing,
   submitted(answer) {
-    const { error, field } = JSON.parse(answer || "{}");
+    const { error, field, job } = JSON.parse(answer || "{}");
     if (error) showError(error, field);
+    if (job) ahead.sent(job, sentKind);
   },
 };

@@ -1,5 +1,5 @@
 // The pictures that there are, newest first. Thumbnails are fetched when they come near; older ones when the end does.
-import { olderPictures, thumbUrl } from "./api.js";
+import { olderPictures, pictureUrl, thumbUrl } from "./api.js";
 import { byId, el } from "./dom.js";
 import { addPictures, changed, shownPicture, state, watch } from "./store.js";
 import { openViewer } from "./viewer.js";
@@ -48,6 +48,8 @@ function make(picture) {
     decoding: "async",
     width: picture.width,
     height: picture.height,
+    // What is dragged onto a canvas is the picture and not its thumbnail.
+    ondragstart: ({ dataTransfer }) => dataTransfer.setData("text/uri-list", new URL(pictureUrl(picture), document.baseURI).href),
     onerror: ({ currentTarget }) => currentTarget.closest("li").classList.add("easel-gone"),
   });
   const open = () => openViewer(picture.id);

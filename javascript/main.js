@@ -6,19 +6,27 @@ import { showExamples, wireControls } from "./controls.js";
 import { wireCounts } from "./counts.js";
 import { byId, present } from "./dom.js";
 import { wireExtras } from "./extras.js";
-import { blockOf, fields, named } from "./fields.js";
-import { restore, suggestSize, wireForm } from "./form.js";
+import { fields } from "./fields.js";
+import { restore, sendAlong, suggestSize, wireForm } from "./form.js";
 import { wireGallery } from "./gallery.js";
+import { wireHires } from "./hires.js";
+import { wireInfotext } from "./infotext.js";
 import { wireKeys } from "./keys.js";
 import { wireMerger } from "./merger.js";
+import { wireNetworks } from "./networks/networks.js";
 import { wireProgress } from "./progress.js";
 import { wireQueue } from "./queue.js";
 import { wireReading } from "./reading.js";
 import { wireReadingPanel } from "./reading-panel.js";
 import { wireRemarks } from "./remarks.js";
+import { wireResize } from "./resize.js";
+import { carried, missing } from "./source/carry.js";
+import { outpainted, wireOutpaint } from "./source/outpaint.js";
+import { leadToPane, wirePane } from "./source/pane.js";
 import { wireStage } from "./stage.js";
 import { watch } from "./store.js";
 import { wireStyles } from "./style-chooser.js";
+import { wireTabs } from "./tabs.js";
 
 let checkpoint = null;
 
@@ -46,14 +54,35 @@ function wirePrompts() {
   wireRemarks();
   wireReadingPanel();
   wireReading();
+  wireNetworks();
+  wireInfotext();
+}
+
+/** What belongs to pictures that begin with a picture. */
+function wirePictures() {
+  wirePane();
+  wireResize();
+  wireOutpaint();
+  sendAlong({
+    missing,
+    carried,
+    lead: leadToPane,
+    sent(job, kind) {
+      if (kind === "outpaint") outpainted(job);
+      byId("easel_stage").scrollIntoView({ block: "nearest", behavior: "smooth" });
+    },
+  });
 }
 
 async function start() {
-  const outside = fields.filter((field) => !field.name.includes(".")).map((field) => field.id);
-  await present([...outside, "easel_stage", "easel_gallery", "txt2img_generate", "txt2img_seed", "easel_prompt_tools", "easel_alerts"]);
+  const outside = fields.filter((field) => !field.fold).map((field) => field.id);
+  await present([...outside, "easel_stage", "easel_gallery", "txt2img_generate", "txt2img_seed", "easel_prompt_tools", "easel_alerts", "easel_source", "tabs"]);
   wireForm();
   wireControls();
+  wireTabs();
   wirePrompts();
+  wireHires();
+  wirePictures();
   wireStage();
   wireProgress();
   wireQueue();

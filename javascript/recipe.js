@@ -2,7 +2,11 @@
 import * as api from "./api.js";
 import { showError } from "./alerts.js";
 import { byId, confirm, copy, el } from "./dom.js";
+import { kindOf } from "./fields.js";
 import { fill, fillFromRequest } from "./form.js";
+import { tellMissing } from "./networks/missing.js";
+import { beginAs } from "./send.js";
+import { showTab } from "./tabs.js";
 
 /**
  * Split an infotext into prompt, negative prompt and parameters.
@@ -40,10 +44,14 @@ function unquoted(value) {
 export async function reuse(picture) {
   try {
     const { job } = await api.job(picture.job);
+    if (job.request.kind === "extras") throw new Error("This picture was made larger from another one: it has no settings of its own.");
     const changes = { seed: picture.seed, batch_count: 1, batch_size: 1 };
     const noise = job.request.noise;
     if (noise?.variation_strength > 0) changes["noise.variation_seed"] = noise.variation_seed + picture.number;
     fillFromRequest(job.request, changes);
+    tellMissing(picture.infotext);
+    showTab(kindOf(job.request));
+    await beginAs(job.request);
     return true;
   } catch (error) {
     showError(error.message);

@@ -1,10 +1,21 @@
 // The wall with the picture: the preview while one is made, then the finished picture, or a friendly word.
 import { pictureUrl } from "./api.js";
 import { byId } from "./dom.js";
+import { finalSize } from "./hires.js";
 import { showRecipe } from "./recipe.js";
 import { fitted } from "./scale.js";
+import { showSend } from "./send.js";
 import { activeJob, shownPicture, state, watch } from "./store.js";
+import { onTab, openKind } from "./tabs.js";
 import { openViewer } from "./viewer.js";
+
+/** What the empty wall says. */
+const WELCOME = {
+  txt2img: ["What would you like to see?", "Describe a picture, then press Generate."],
+  img2img: ["What should it become?", "Choose a picture, describe the new one, then press Generate."],
+  inpaint: ["What should change?", "Paint over a part of a picture, describe it, then press Generate."],
+  outpaint: ["What is beyond the edge?", "Extend a picture's sides, describe it all, then press Generate."],
+};
 
 let natural = null;
 
@@ -19,7 +30,7 @@ export function wireStage() {
   });
   byId("easel_picture").addEventListener("load", ({ currentTarget: image }) => {
     if (!natural?.preview) return;
-    place(previewSize(image, activeJob()?.request));
+    place(previewSize(image, activeJob() && finalSize(activeJob().request)));
     // A preview has few pixels: blurred by a part of one, it is a picture out of focus and not a grid.
     image.style.setProperty("--easel-blur", `${Math.min(12, (0.4 * image.clientWidth) / image.naturalWidth)}px`);
   });
@@ -27,7 +38,16 @@ export function wireStage() {
     byId("easel_picture").alt = "The file of this picture is not there any more.";
   });
   new ResizeObserver(() => place(natural)).observe(byId("easel_wall"));
+  onTab(greet);
+  greet(openKind());
   render();
+}
+
+function greet(kind) {
+  const [question, advice] = WELCOME[kind];
+  byId("easel_welcome").querySelector("h3").textContent = question;
+  byId("easel_welcome").querySelector("p").textContent = advice;
+  byId("easel_ideas").hidden = kind === "inpaint" || kind === "outpaint";
 }
 
 /** The finished picture on the wall, or null while a preview or nothing hangs there. */
@@ -61,8 +81,9 @@ export function render() {
   byId("easel_frame").disabled = now !== "picture";
   if (now === "preview") showPreview();
   else if (last) showPicture(last);
-  else if (now === "waiting" && activeJob().request.width) place({ width: activeJob().request.width, height: activeJob().request.height });
+  else if (now === "waiting" && activeJob().request.width) place(finalSize(activeJob().request));
   showRecipe(picture, activeJob());
+  showSend(picture);
 }
 
 function showPreview() {

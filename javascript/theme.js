@@ -4,6 +4,12 @@
   const KEY = "easel.theme";
   const system = matchMedia("(prefers-color-scheme: dark)");
   const root = document.documentElement;
+  try {
+    // The tab that was open (`tabs.js`), so that the page is not built with the parts of another.
+    root.dataset.tab = localStorage.getItem("easel.tab") ?? "txt2img";
+  } catch {
+    root.dataset.tab = "txt2img";
+  }
 
   const preset = document.querySelector("meta[name=easel-colours]")?.content;
   const standard = () => preset || (system.matches ? "dark" : "light");

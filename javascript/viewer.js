@@ -3,6 +3,7 @@ import { pictureUrl } from "./api.js";
 import { el } from "./dom.js";
 import { recipeBody, recipeButtons } from "./recipe.js";
 import { fitted } from "./scale.js";
+import { sendButtons } from "./send.js";
 import { select, state, watch } from "./store.js";
 
 let dialog = null;
@@ -72,9 +73,9 @@ function show() {
     parts.image.dataset.picture = picture.id;
     parts.image.src = pictureUrl(picture);
     parts.image.alt = title;
-    parts.recipe.replaceChildren(
-      ...[...recipeBody(picture), recipeButtons(picture, { onUsed: () => setTimeout(() => dialog.close(), 350) })].filter(Boolean),
-    );
+    const soon = () => setTimeout(() => dialog.close(), 350);
+    const buttons = [recipeButtons(picture, { onUsed: soon }), sendButtons(picture, { onSent: soon })];
+    parts.recipe.replaceChildren(...[...recipeBody(picture), ...buttons].filter(Boolean));
   }
   parts.count.textContent = `${at + 1} of ${state.pictures.length}`;
   parts.download.href = pictureUrl(picture);

@@ -34,8 +34,11 @@ from modules.models.file_cache import FileCache
 from modules.models.store import ModelStore
 from modules.models.vae_catalogue import VaeCatalogue
 from modules.networks.applying import HypernetworkTags, LoraTags, Networks
+from modules.networks.library import NetworkLibrary
+from modules.networks.library_kinds import standard_kinds
 from modules.networks.lora.catalogue import LoraCatalogue
 from modules.networks.names import FileNames, NetworkNames
+from modules.networks.readable_embeddings import ReadableEmbeddings
 from modules.plugins.manager import PluginManager
 from modules.prompts.style_book import StyleBook
 from modules.prompts.wildcards import Wildcards
@@ -70,8 +73,11 @@ class Application:
     inputs: InputStore
     queue: JobQueue
     pictures: PictureIndex
+    engine: Engine
     worker: Worker
     merger: Merger
+    library: NetworkLibrary
+    loras: LoraCatalogue
     plugins: PluginManager
     styles: StyleBook
     wildcards: Wildcards
@@ -108,6 +114,7 @@ class Application:
         """What the routes need."""
         from modules.rest.services import RestServices
 
+        readable = ReadableEmbeddings(self.folders.embedding_folders())
         return RestServices(
             queue=self.queue,
             pictures=self.pictures,
@@ -128,6 +135,9 @@ class Application:
             styles=self.styles,
             merger=self.merger,
             extras=self.extras,
+            library=self.library,
+            loras=self.loras,
+            embeddings=lambda: self.engine.embeddings() or readable(),
             names=NetworkNames(
                 self.folders.embedding_folders(),
                 {
@@ -182,6 +192,16 @@ def build(
     models = ModelStore(catalogue, compute.choose, vaes)
     inputs = InputStore(folders.inputs)
     loras = LoraCatalogue(folders.lora_folders(), cache)
+    library = NetworkLibrary(
+        standard_kinds(
+            catalogue,
+            folders.embedding_folders(),
+            folders.hypernetwork_folders(),
+            folders.lora_folders(),
+            cache,
+        ),
+        cache,
+    )
     hypernetworks = [FileNames(folder, (".pt",)) for folder in folders.hypernetwork_folders()]
     networks = Networks([LoraTags(loras), HypernetworkTags(hypernetworks)])
     if checkpoint_files:
@@ -225,9 +245,12 @@ def build(
         inputs=inputs,
         queue=queue,
         pictures=pictures,
+        engine=engine,
         plugins=PluginManager(folders.extensions),
         styles=StyleBook(styles_files or (folders.data / "styles.csv",)),
         wildcards=wildcards,
+        library=library,
+        loras=loras,
         extras=extras,
         merger=Merger(folders.models / "Stable-diffusion", catalogue, lambda: _vae_files(vaes)),
         worker=Worker(

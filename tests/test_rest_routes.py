@@ -200,7 +200,8 @@ def test_every_mapped_setting_exists_once() -> None:
     for name, path in SETTINGS.items():
         group, key = path.split(".")
         assert key in values[group], name
-    assert len(set(SETTINGS.values())) == len(SETTINGS)
+    paths = [path for name, path in SETTINGS.items() if not name.startswith("DAT_")]  # the same as ESRGAN's
+    assert len(set(paths)) == len(paths)
     assert not set(SETTINGS) & set(FIXED)
 
 

@@ -154,7 +154,7 @@ def _another_family(folder: Path) -> str:
 def _one_shape_is_wrong(folder: Path) -> str:
     """All but the last module would fit."""
     tensors = load_file(LORA)
-    last = [name for name in tensors if name.endswith("lora_up.weight")][-1]
+    last = max(name for name in tensors if name.endswith("lora_up.weight"))
     save_file(tensors | {last: torch.ones(7, 4)}, folder / "Lora/wrong.safetensors")
     return "<lora:wrong:1>"
 

@@ -204,8 +204,8 @@ def test_a_batch_that_is_too_large_is_sampled_in_halves(
 ) -> None:
     store = ModelStore(CheckpointCatalogue((), tiny.path.with_name("cache"), (tiny.path,)), choose)
     engine = Engine(store)
-    request = TextToImage(prompt="a cat", seed=5, steps=3, width=64, height=48, batch_size=3, save=False)
-    request = check(replace(request, sampler="Euler a"), store)
+    wanted = TextToImage(prompt="a cat", seed=5, steps=3, width=64, height=48, batch_size=3, save=False)
+    request = check(replace(wanted, sampler="Euler a"), store)
     whole = list(engine.run(request, Unwatched()))
     forward, most = UNet.forward, 2
 

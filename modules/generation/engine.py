@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from modules.imaging.upscalers import Upscalers
     from modules.models.latent_diffusion import LatentDiffusion
     from modules.networks.applying import Networks
-    from modules.networks.embeddings import EmbeddingFolder, Signature
+    from modules.networks.embeddings import EmbeddingFolder, Embeddings, Signature
 
 
 def check(
@@ -107,6 +107,14 @@ class Engine:
         """Load a model ahead of its first request (None: the default one)."""
         self._session_for(self._models.get(checkpoint))
 
+    def embeddings(self) -> Embeddings | None:
+        """The embeddings for the model that is loaded, as the folders are now; None while there is no model."""
+        from modules.models.tokenizer import tokenize
+
+        if self._session is None or self._embeddings is None:
+            return None
+        return self._embeddings.for_widths(_text_widths(self._session.model), tokenize)
+
     def run(self, request: Request, monitor: Monitor, first: int = 0) -> Iterator[GeneratedImage]:
         """Make the request's pictures from number `first` on.
 
@@ -129,6 +137,7 @@ class Engine:
             return replace(session, on=session_of, hooks=self._hooks)
 
         request, made = begun(self._hooks, request), 0
+        assert not isinstance(request, UpscalePicture)
         try:
             session = session_of(request.checkpoint)
             if isinstance(request, ImageToImage):
@@ -164,8 +173,7 @@ class Engine:
         method = self._preview_method()
         state = (signature, method)
         if session is None or session.model is not model or state != (self._signature, self._session_method):
-            widths = tuple(tower.encoder.config.width for tower in model.texts)
-            embeddings = self._embeddings.for_widths(widths, tokenize)
+            embeddings = self._embeddings.for_widths(_text_widths(model), tokenize)
             prompts = PromptEncoder(model.texts, model.compute.device, embeddings)
             same_model = session is not None and session.model is model
             if session is None or not same_model or method != self._session_method:
@@ -184,3 +192,7 @@ class Engine:
             )
             self._signature, self._session_method = state
         return session
+
+
+def _text_widths(model: LatentDiffusion) -> tuple[int, ...]:
+    return tuple(tower.encoder.config.width for tower in model.texts)

@@ -120,11 +120,11 @@ def _masked(request: ImageToImage, image: Image, mask: Image) -> Prepared:
     original = overlay_of(whole, overlay_mask) if request.picture.overlay else None
     if wanted.content != "original":
         image = fill(image, mask)
-    shades: NDArray[np.float32] = np.asarray(mask, np.float32) / 255
+    shades: NDArray[np.float32] = np.asarray(mask, np.float32) / np.float32(255)
     return Prepared(
         image=image,
         mask=mask,
-        pixel_mask=shades if wanted.soft else np.around(shades),
+        pixel_mask=shades if wanted.soft else np.around(shades).astype(np.float32),
         original=original,
         box=box,
         colours=image if request.picture.colour_correction else None,

@@ -209,5 +209,5 @@ class TextOptions:
         check_number("comma_padding_backtrack", "Comma backtrack", self.comma_backtrack, 0, 74, whole=True)
         for name, value in zip(("sdxl_crop_top", "sdxl_crop_left"), self.sdxl_crop, strict=True):
             check_number(name, "Crop", value, 0, MAX_SIDE, whole=True)
-        for value in self.aesthetic_scores:
-            check_number("sdxl_refiner_high_aesthetic_score", "Aesthetic score", value, 0, 10)
+        for score in self.aesthetic_scores:
+            check_number("sdxl_refiner_high_aesthetic_score", "Aesthetic score", score, 0, 10)

@@ -223,7 +223,10 @@ def _vae(file: TensorFile, prefix: str, scale: float, compute: Compute) -> Autoe
     origins = _part(file, prefix)
     config = autoencoder_config(_shapes(file, origins), scale)
     vae = _built(lambda: Autoencoder(config))
-    return _fill(vae, file, origins, compute.home_of("vae"), compute.vae, compute.channels_last)
+    filled = _fill(vae, file, origins, compute.home_of("vae"), compute.vae, compute.channels_last)
+    # on a CPU, torch's group norm over channels_last loses flat pictures to rounding
+    filled.encoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return filled
 
 
 def _text_tower(file: TensorFile, rules: TextRules, compute: Compute) -> TextTower:

@@ -4,8 +4,8 @@ When another checkpoint is asked for:
 
 - The one in use stays until its successor is loaded, so a file that can't be loaded changes nothing.
 - On a GPU the old one is moved into the memory of the CPU before, but only if there is no room for both on the card.
-- Where even the memory of the CPU is short, older ones go first. The one in use goes before its successor is loaded only
-  if that can't be helped, and no job is running. Its file's header has been read by then, so hardly any file fails.
+- Where even the memory of the CPU is short, older ones go first. The one in use goes before its successor is loaded
+  only if that can't be helped and no job is running; its file's header has been read by then.
 - Then all go that are beyond the limit, those first that were not used for the longest time. Their memory is given back
   at once, whoever still holds the object; while a job is running, at its end.
 """

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from modules.folders import PROGRAM
-from modules.pages.form import FIELDS
+from modules.pages.fields import FIELDS, HIRES, HIRES_ID
 from modules.pages.services import PageServices
 
 if TYPE_CHECKING:
     import gradio as gr
 
 STYLE = PROGRAM / "style.css"
+CANVAS_STYLE = PROGRAM / "javascript" / "canvas" / "canvas.css"
 ICON = Path(__file__).with_name("markup") / "icon.svg"
 
 
@@ -24,13 +25,13 @@ def build_page(services: PageServices) -> gr.Blocks:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio as gr
 
-    from modules.pages import extras, merger, text_to_image, top_bar
+    from modules.pages import extras, merger, top_bar, workbench
 
     with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True) as page:
         top_bar.build(services, page)
-        with gr.Tabs(elem_id="tabs"):
-            with gr.Tab(text_to_image.TITLE, elem_id=text_to_image.ELEM_ID, id=text_to_image.ELEM_ID):
-                text_to_image.build(services)
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
+            for kind, title in workbench.TABS:
+                gr.Tab(title, elem_id=f"tab_{kind}", id=f"tab_{kind}")
             with gr.Tab(extras.TITLE, elem_id=extras.ELEM_ID, id=extras.ELEM_ID):
                 extras.build(services)
             with gr.Tab(merger.TITLE, elem_id=merger.ELEM_ID, id=merger.ELEM_ID):
@@ -38,6 +39,7 @@ def build_page(services: PageServices) -> gr.Blocks:
             for tab in services.extension_tabs():
                 with gr.Tab(tab.title, elem_id=f"tab_{tab.elem_id}", id=tab.elem_id):
                     tab.build()
+        workbench.build(services)
     return page
 
 
@@ -66,18 +68,20 @@ def head(colours: str | None = None) -> str:
 
     The files are asked for by their contents' hash or with "has it changed?", so an update is never half seen.
     """
-    fields = [
-        {"name": f.name, "id": f.elem_id, "api": f.api_name, "label": f.label, "slider": f.slider}
-        for f in FIELDS
-    ]
-    version = hashlib.sha256(STYLE.read_bytes()).hexdigest()[:12] if STYLE.exists() else "0"
+    switch = {"name": HIRES, "id": HIRES_ID, "api": "enable_hr", "label": "Hires fix", "kinds": ["txt2img"]}
+    fields = [*(field.facts() for field in FIELDS), switch]
     return "\n".join(
         (
             '<meta name="color-scheme" content="light dark">',
             f'<meta name="easel-colours" content="{colours or ""}">',
             f'<script type="application/json" id="easel_fields">{json.dumps(fields)}</script>',
             '<script src="easel/static/theme.js"></script>',
-            f'<link rel="stylesheet" href="easel/static/style.css?v={version}">',
+            f'<link rel="stylesheet" href="easel/static/style.css?v={_version(STYLE)}">',
+            f'<link rel="stylesheet" href="easel/static/canvas/canvas.css?v={_version(CANVAS_STYLE)}">',
             '<script type="module" src="easel/static/main.js"></script>',
         )
     )
+
+
+def _version(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else "0"

@@ -1,122 +1,192 @@
-"""The form of "Text to image" and the request that it describes: each field by its name, in one table.
+"""The form's values and the request that they describe.
 
-A field's name is its path in the request (`"noise.variation_strength"`), so both ways are one rule:
-`to_request(from_request(request), settings) == request` for all that the form shows.
+A field's place is its path in the request (`"noise.variation_strength"`), so both ways are one rule:
+`to_request(kind_of(request), from_request(request), settings) == request` for all that the form shows.
+Besides the fields of `pages.fields` there are values that have no component: the scripts add them when Generate is
+pressed (see `CARRIED`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 from modules.faults import InvalidField
-from modules.generation.from_settings import noise_options, sampling_options, text_options
-from modules.generation.requests import TextToImage
-from modules.settings.model import Settings
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field.
-
-    Args:
-        name: its path in the request.
-        elem_id: the HTML id of its component.
-        api: its name in the API, which errors use.
-        optional: may be left empty; the settings or the sampler decide then.
-        slider: ends and step of the slider beside the number; values beyond the ends can be typed.
-    """
-
-    name: str
-    label: str
-    elem_id: str
-    api: str = ""
-    optional: bool = False
-    slider: tuple[float, float, float] | None = None
-
-    @property
-    def api_name(self) -> str:
-        """The field's name in the API."""
-        return self.api or self.name
-
-
-FIELDS: tuple[Field, ...] = (
-    Field("prompt", "Prompt", "txt2img_prompt"),
-    Field("negative_prompt", "Negative prompt", "txt2img_neg_prompt"),
-    Field("sampler", "Sampler", "txt2img_sampling", "sampler_name"),
-    Field("scheduler", "Schedule", "txt2img_scheduler"),
-    Field("steps", "Steps", "txt2img_steps", slider=(1, 60, 1)),
-    Field("width", "Width", "txt2img_width"),
-    Field("height", "Height", "txt2img_height"),
-    Field("cfg_scale", "CFG scale", "txt2img_cfg_scale", slider=(1, 20, 0.5)),
-    Field("seed", "Seed", "txt2img_seed"),
-    Field("batch_count", "Batch count", "txt2img_batch_count", "n_iter"),
-    Field("batch_size", "Batch size", "txt2img_batch_size"),
-    Field("text.clip_skip", "Clip skip", "txt2img_clip_skip", "CLIP_stop_at_last_layers", optional=True),
-    Field("sampling.eta", "Eta", "txt2img_eta", "eta", optional=True),
-    Field("noise.variation_seed", "Variation seed", "txt2img_subseed", "subseed"),
-    Field(
-        "noise.variation_strength",
-        "Variation strength",
-        "txt2img_subseed_strength",
-        "subseed_strength",
-        slider=(0, 1, 0.01),
-    ),
-    Field("noise.resize_from_width", "Seed from width", "txt2img_seed_resize_from_w", "seed_resize_from_w"),
-    Field("noise.resize_from_height", "Seed from height", "txt2img_seed_resize_from_h", "seed_resize_from_h"),
+from modules.generation.from_settings import (
+    noise_options,
+    picture_options,
+    sampling_options,
+    text_options,
 )
-FIELD = {field.name: field for field in FIELDS}
+from modules.generation.requests import HiresFix, ImageToImage, Mask, TextToImage
+from modules.imaging.frame import OutpaintFrame
+from modules.pages.fields import FIELDS, HIRES, KINDS, SAME, Field, Kind, fields_of
+from modules.settings.model import Settings
 
 Values = Mapping[str, Any]
 """Values of fields by their names."""
 
+CARRIED = ("init_images", "mask.image", "frame", "first_pass", "outpaint.width", "outpaint.height")
+"""Pictures by their names in the input store, the frame's sides in pixels, and the size with the frame."""
 
-def to_request(values: Values, settings: Settings) -> TextToImage:
+_R = TypeVar("_R", bound=TextToImage | ImageToImage)
+
+
+def kind_of(request: TextToImage | ImageToImage) -> Kind:
+    """The tab that a request belongs to."""
+    if isinstance(request, TextToImage):
+        return "txt2img"
+    if request.frame is not None:
+        return "outpaint"
+    return "img2img" if request.mask is None else "inpaint"
+
+
+def to_request(kind: Kind, values: Values, settings: Settings) -> TextToImage | ImageToImage:
     """The request that the form's values describe.
 
-    Raises: InvalidField: a field is empty, of the wrong kind, or out of range.
+    Raises: InvalidField: a field is empty, of the wrong kind, or out of range; a picture is missing.
     """
-    request = TextToImage(
-        save=settings.saving.save,
-        tiling=settings.sampling.tiling,
-        sampling=sampling_options(settings, str(values.get("sampler"))),
-        noise=noise_options(settings),
-        text=text_options(settings),
+    if kind not in KINDS:
+        raise InvalidField("kind", f"The page asked for {kind!r}, which is no kind of request.")
+    common: dict[str, Any] = {
+        "save": settings.saving.save,
+        "tiling": settings.sampling.tiling,
+        "sampling": sampling_options(settings, str(values.get("sampler"))),
+        "noise": noise_options(settings),
+        "text": text_options(settings),
+    }
+    if kind == "txt2img":
+        with_hires = bool(values.get(HIRES))
+        text = TextToImage(**common, hires=HiresFix() if with_hires else None)
+        chosen = tuple(f for f in fields_of(kind) if with_hires or not f.place.startswith("hires."))
+        return replace(_filled(text, chosen, values), first_pass=values.get("first_pass"))
+    names = values.get("init_images")
+    if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
+        raise InvalidField(
+            "init_images", "There is no picture yet. Choose one, drop it on the page, or paste it."
+        )
+    picture = ImageToImage(
+        **common,
+        init_images=tuple(names),
+        picture=picture_options(settings),
+        mask=None if kind == "img2img" else Mask(),
     )
-    groups: dict[str, dict[str, Any]] = {"": {}, "sampling": {}, "noise": {}, "text": {}}
-    for field in FIELDS:
+    if kind == "outpaint":
+        size = (_whole(values.get("outpaint.width")), _whole(values.get("outpaint.height")))
+        picture = replace(picture, width=size[0], height=size[1], frame=_frame(values.get("frame")))
+    if kind == "inpaint":
+        image = values.get("mask.image")
+        if not isinstance(image, str):
+            raise InvalidField("mask", "Nothing is masked yet. Paint over what is to be drawn anew.")
+        blur = _filled_in(values, next(f for f in fields_of(kind) if f.name == "mask.blur"))
+        picture = replace(picture, mask=Mask(image=image, blur_x=blur, blur_y=blur))
+    return _filled(picture, tuple(f for f in fields_of(kind) if f.name != "mask.blur"), values)
+
+
+def _frame(sides: Any) -> OutpaintFrame:
+    names = [field.name for field in fields(OutpaintFrame)]
+    if not isinstance(sides, Mapping) or not any(sides.get(name) for name in names):
+        raise InvalidField(
+            "outpaint", "No side is extended yet. Drag a side outwards, or press one of the arrows."
+        )
+    pixels = {name: _whole(sides.get(name, 0)) for name in names}
+    if not all(isinstance(value, int) for value in pixels.values()):
+        raise InvalidField("outpaint", "The sides must be whole numbers of pixels.")
+    return OutpaintFrame(**pixels)
+
+
+def _filled(request: _R, chosen: tuple[Field, ...], values: Values) -> _R:
+    """The request with the values of these fields."""
+    groups: dict[str, dict[str, Any]] = {"": {}}
+    for field in chosen:
         if field.name not in values:
             continue
-        value = _whole(values[field.name])
+        value = _filled_in(values, field)
         if value is None:
-            if field.optional:
-                continue
-            raise InvalidField(field.api_name, f"{field.label} is empty. Enter a value.")
-        group, _, name = field.name.rpartition(".")
-        groups[group][name] = value
-    return replace(
-        request,
-        **groups[""],
-        sampling=replace(request.sampling, **groups["sampling"]),
-        noise=replace(request.noise, **groups["noise"]),
-        text=replace(request.text, **groups["text"]),
-    )
+            continue
+        group, _, name = field.place.rpartition(".")
+        groups.setdefault(group, {})[name] = value
+    nested = {name: replace(getattr(request, name), **group) for name, group in groups.items() if name}
+    return replace(request, **groups[""], **nested)
 
 
-def from_request(request: TextToImage) -> dict[str, Any]:
-    """The values that the form shows for a request."""
-    tree = asdict(request)
+def _filled_in(values: Values, field: Field) -> Any:
+    """The request's value for a field; None: nothing is said.
+
+    Raises: InvalidField: it is empty and must not be.
+    """
+    value = _whole(values.get(field.name))
+    if value is None or (field.optional and value in ("", SAME)):
+        if field.optional:
+            return None
+        raise InvalidField(field.api_name, f"{field.label} is empty. Enter a value.")
+    if not field.choices:
+        return value
+    by_label = dict(field.choices)
+    if value not in by_label:
+        raise InvalidField(
+            field.api_name, f"{field.label} must be one of {', '.join(by_label)}, not {value!r}."
+        )
+    return by_label[value]
+
+
+def from_request(request: TextToImage | ImageToImage) -> dict[str, Any]:
+    """The values that the form shows for a request: of its kind only."""
+    kind = kind_of(request)
     values: dict[str, Any] = {}
-    for field in FIELDS:
-        group, _, name = field.name.rpartition(".")
-        values[field.name] = (tree[group] if group else tree)[name]
-    return values
+    for field in fields_of(kind):
+        if field.place.startswith("hires.") and _at(request, "hires") is None:
+            continue
+        values[field.name] = shown(field, _at(request, field.place))
+    if isinstance(request, TextToImage):
+        values |= {HIRES: request.hires is not None, "first_pass": request.first_pass}
+        return values
+    mask, frame = request.mask, request.frame
+    return values | {
+        "init_images": list(request.init_images),
+        "mask.image": None if mask is None else mask.image,
+        "frame": None if frame is None else asdict(frame),
+        "outpaint.width": request.width,
+        "outpaint.height": request.height,
+    }
 
 
-def component_of(api_name: str | None) -> str | None:
+def shown(field: Field, value: Any) -> Any:
+    """How the form shows a request's value."""
+    if field.choices:
+        return next((label for label, meant in field.choices if meant == value), field.choices[0][0])
+    if value is None or (field.blank is not None and value == field.blank):
+        return field.start if field.optional else value
+    return value
+
+
+def start_values() -> dict[str, Any]:
+    """The values of a fresh form."""
+    samples = (
+        TextToImage(hires=HiresFix()),
+        ImageToImage(init_images=("-",), mask=Mask()),
+        ImageToImage(init_images=("-",), mask=Mask(), frame=OutpaintFrame()),
+    )
+    values: dict[str, Any] = {}
+    for sample in samples:
+        values = from_request(sample) | values
+    begun = {field.name: field.start for field in FIELDS if field.start is not None}
+    left_open = {field.name: None for field in FIELDS if field.optional and field.start is None}
+    fresh = values | left_open | begun | {HIRES: False}
+    return {name: value for name, value in fresh.items() if name not in CARRIED}
+
+
+def component_of(api_name: str | None, kind: Kind = "txt2img") -> str | None:
     """The name of the form's field that an error's field means, or None."""
-    return next((field.name for field in FIELDS if api_name in (field.api_name, field.name)), None)
+    return next((f.name for f in fields_of(kind) if api_name in (f.api_name, f.name, f.place)), None)
+
+
+def _at(tree: Any, path: str) -> Any:
+    """The value at a dotted path; None where a part of the request is missing."""
+    for name in path.split("."):
+        tree = getattr(tree, name) if is_dataclass(tree) else None
+    return tree
 
 
 def _whole(value: Any) -> Any:

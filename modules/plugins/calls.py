@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from modules.faults import Fault, NotPossibleNow
 from modules.generation.hooks import GenerationHooks, PassInfo, StepInfo
 from modules.generation.prompting import Prompts
-from modules.generation.requests import ImageToImage, PictureRequest, Request, TextToImage
+from modules.generation.requests import PictureRequest, Request
 from modules.generation.results import GeneratedImage
 from modules.plugins.hooks import PictureInfo
 
@@ -64,7 +64,7 @@ class ExtensionHooks(GenerationHooks):
 
     def before_generation(self, request: Request) -> Request:
         """See `GenerationHooks`."""
-        return self._passed_on("before_generation", "request", request, _is(TextToImage, ImageToImage), {})
+        return self._passed_on("before_generation", "request", request, _is(type(request)), {})
 
     def after_generation(self, request: Request, pictures: int) -> None:
         """See `GenerationHooks`."""

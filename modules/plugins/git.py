@@ -89,7 +89,11 @@ def check_url(url: str) -> str:
     good = url.isprintable() and not url.startswith("-") and len(url) <= 2000
     if parts is not None:
         good = good and parts.scheme in ("https", "ssh") and bool(parts.hostname)
-        good = good and not (parts.hostname or "-").startswith("-") and not (parts.username or "").startswith("-")
+        good = (
+            good
+            and not (parts.hostname or "-").startswith("-")
+            and not (parts.username or "").startswith("-")
+        )
     elif not Path(url).is_absolute():
         good = good and bool(_SCP.fullmatch(url))
     if not good:
@@ -125,7 +129,9 @@ def version(folder: Path) -> Version | None:
         remote = run(["remote", "get-url", "origin"], folder).strip() if "origin" in remotes else ""
     except (NotPossibleNow, ValueError):
         return None
-    tags = [name.strip().removeprefix("tag: ") for name in names.split(",") if name.strip().startswith("tag: ")]
+    tags = [
+        name.strip().removeprefix("tag: ") for name in names.split(",") if name.strip().startswith("tag: ")
+    ]
     when = int(date) if date.isdecimal() else 0
     return Version(plain(remote), "" if branch == "HEAD" else branch, commit, when, tags[0] if tags else "")
 

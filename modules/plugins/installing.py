@@ -83,7 +83,9 @@ class Installer:
         self._manager.look_again()
         if self._manager.get(name) is None:
             shutil.rmtree(target, ignore_errors=True)
-            raise InvalidField("source", f"In {source[:200]} is nothing that could be loaded as an extension.")
+            raise InvalidField(
+                "source", f"In {source[:200]} is nothing that could be loaded as an extension."
+            )
         return name
 
     def check_updates(self) -> dict[str, int | str]:

@@ -114,8 +114,7 @@ class PluginManager:
     @property
     def disabled_all(self) -> Disable:
         """Whether all are off, or all but those that came along."""
-        chosen = self._settings.current.extensions.disable if self._settings else "none"
-        return max(self._forced, chosen, key=_DISABLES.index)
+        return _disabled(self._settings, self._forced)
 
     # ── Calling ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,13 +170,7 @@ class PluginManager:
 
     def wanted(self, folder: ExtensionFolder) -> bool:
         """Whether an extension should be on."""
-        off = self.disabled_all
-        if off == "all" or (off == "extra" and not folder.shipped):
-            return False
-        if self._settings is None:
-            return folder.on_by_nature
-        chosen = self._settings.current.extensions
-        return folder.name not in chosen.disabled and (folder.on_by_nature or folder.name in chosen.enabled)
+        return wanted(folder, self._settings, self._forced)
 
     def look_again(self) -> None:
         """Find folders that are new or gone. What is new is loaded at the next start."""
@@ -263,7 +256,7 @@ class PluginManager:
         self._cache.clear()
         for one in self.implementations("command_line"):
             if one.name == extension.name:
-                self._add_flags(extension, lambda parser, one=one: one.call({"parser": parser}))
+                self._add_flags(extension, partial(_call_with_parser, one))
         for one in self.implementations("settings"):
             if one.name == extension.name:
                 answer = self.attempt(extension.name, "settings", partial(one.call, {}))
@@ -361,6 +354,26 @@ class PluginManager:
             return function(*[values[argument] for argument in names])
 
         return Implementation(name, hook, call)
+
+
+def wanted(folder: ExtensionFolder, settings: SettingsStore | None, disable: Disable = "none") -> bool:
+    """Whether an extension should be on: by the settings, its own nature, and what is disabled altogether."""
+    off = _disabled(settings, disable)
+    if off == "all" or (off == "extra" and not folder.shipped):
+        return False
+    if settings is None:
+        return folder.on_by_nature
+    chosen = settings.current.extensions
+    return folder.name not in chosen.disabled and (folder.on_by_nature or folder.name in chosen.enabled)
+
+
+def _disabled(settings: SettingsStore | None, forced: Disable) -> Disable:
+    chosen: Disable = settings.current.extensions.disable if settings else "none"
+    return max(forced, chosen, key=_DISABLES.index)
+
+
+def _call_with_parser(one: Implementation, parser: argparse.ArgumentParser) -> None:
+    one.call({"parser": parser})
 
 
 def _without(words: Sequence[str], all_words: Sequence[str], left: Sequence[str]) -> list[str]:

@@ -116,7 +116,10 @@ class PageParts:
         extension = self._manager.get(name)
         if extension is None or not extension.loaded or Path(path).suffix not in MEDIA_TYPES:
             return None
-        if any(part.startswith(".") for part in Path(path).parts):
+        parts = Path(path).parts
+        if any(part.startswith(".") for part in parts) or (
+            path.endswith(".json") and parts[0] != "localizations"
+        ):
             return None
         try:
             found = inside(extension.about.folder, path, "path")

@@ -106,7 +106,8 @@ class ExtensionControl:
             "enabled": extension.enabled,
             "loaded": extension.loaded,
             # one that failed at the start is not waiting for a restart
-            "changed": extension.enabled != extension.loaded and not (extension.enabled and extension.failures),
+            "changed": extension.enabled != extension.loaded
+            and not (extension.enabled and extension.failures),
             "hooks": list(extension.hooks),
             "seconds": round(extension.seconds, 2),
             "failures": [

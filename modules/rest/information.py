@@ -13,8 +13,6 @@ from modules.rest.services import RestServices, ServerOptions
 
 EMPTY: dict[str, Any] = {
     "latent-upscale-modes": [],
-    "hypernetworks": [],
-    "embeddings": {"loaded": {}, "skipped": {}},
     "scripts": {"txt2img": [], "img2img": []},
     "script-info": [],
     "extensions": [],

@@ -18,7 +18,6 @@ LATER = {
     "train/hypernetwork": "Training is",
     "server-restart": "Restarting is",
 }
-NOTHING_TO_DO = ("refresh-embeddings",)
 
 
 def _refuse(subject: str) -> Callable[[], None]:
@@ -28,17 +27,11 @@ def _refuse(subject: str) -> Callable[[], None]:
     return answer
 
 
-def _nothing() -> None:
-    return None
-
-
 def routes(services: RestServices, options: ServerOptions) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/sdapi/v1", tags=["sdapi"])
     for name, subject in LATER.items():
         router.add_api_route(f"/{name}", _refuse(subject), methods=["POST"], description="Not there yet.")
-    for name in NOTHING_TO_DO:
-        router.add_api_route(f"/{name}", _nothing, methods=["POST"], description="Nothing to do.")
 
     def stop() -> str:
         """End the program, where the command line allows it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modules.generation.results import GeneratedImage
 from modules.generation.upscaling import Tools
@@ -15,8 +15,13 @@ from modules.jobs.merging import Merger
 from modules.jobs.pictures import PictureIndex
 from modules.jobs.progress import Progress
 from modules.jobs.queue import JobQueue
+from modules.networks.library import NetworkLibrary
+from modules.networks.lora.catalogue import LoraCatalogue
 from modules.prompts.style_book import StyleBook
 from modules.settings.store import SettingsStore
+
+if TYPE_CHECKING:
+    from modules.networks.embeddings import Embeddings
 
 MEBIBYTE = 1024 * 1024
 Users = tuple[tuple[str, str], ...]
@@ -118,6 +123,9 @@ class RestServices:
         extras: what finished pictures are upscaled with; None: they can't be.
         vaes: names and files of the VAEs.
         unload_checkpoint, reload_checkpoint: free the memory of the loaded model; load the chosen one anew.
+        library: the cards of networks; None: there is none.
+        loras: the files of the LoRA family; None knows none.
+        embeddings: for the loaded model; all that can be read while none is. None knows none.
     """
 
     queue: JobQueue
@@ -140,6 +148,9 @@ class RestServices:
     vaes: Callable[[], Sequence[tuple[str, Path]]] = tuple
     unload_checkpoint: Callable[[], None] = _nothing
     reload_checkpoint: Callable[[], None] = _nothing
+    library: NetworkLibrary | None = None
+    loras: LoraCatalogue | None = None
+    embeddings: Callable[[], Embeddings] | None = None
 
 
 @dataclass(frozen=True)

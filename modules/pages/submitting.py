@@ -1,0 +1,47 @@
+"""What Generate does: the page's values become a request in the queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from modules.faults import Fault, InvalidField
+from modules.pages.fields import KINDS, Kind
+from modules.pages.form import CARRIED, component_of, to_request
+from modules.pages.services import PageServices
+
+SOURCE = "source"
+"""The value that holds, as JSON, the kind of the request and what has no component (`form.CARRIED`)."""
+
+
+def submit_form(values: Mapping[str, Any], services: PageServices) -> dict[str, Any]:
+    """Queue what the form describes: `{"job": id}`, or `{"error": message, "field": the form's field or None}`."""
+    kind: Kind = "txt2img"
+    try:
+        source = _read(values.get(SOURCE))
+        if source.get("cancelled"):  # the page has said why
+            return {}
+        kind = _kind(source)
+        carried = {name: source[name] for name in CARRIED if source.get(name) is not None}
+        request = to_request(kind, {**values, **carried}, services.settings.current)
+        return {"job": services.queue.submit(request, origin="page").id}
+    except Fault as fault:
+        return {"error": fault.message, "field": component_of(fault.field, kind) or fault.field}
+
+
+def _read(text: Any) -> dict[str, Any]:
+    try:
+        source = json.loads(text or "{}")
+    except (TypeError, ValueError):
+        source = None
+    if not isinstance(source, dict):
+        raise InvalidField(SOURCE, "The page sent no request that can be read. Load the page anew.")
+    return source
+
+
+def _kind(source: Mapping[str, Any]) -> Kind:
+    kind = source.get("kind", "txt2img")
+    if kind not in KINDS:
+        raise InvalidField(SOURCE, f"The page asked for {kind!r}, which is no kind of request.")
+    return kind
