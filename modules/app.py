@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modules import compute
+from modules.compute import Compute, ComputeOptions, choose
 from modules.faults import UnknownName
 from modules.folders import Folders
 from modules.generation.engine import Engine, check
@@ -173,23 +173,29 @@ def build(
     *,
     styles_files: tuple[Path, ...] = (),
     vae_files: tuple[Path, ...] = (),
+    compute_options: ComputeOptions | None = None,
     warm_up: bool = True,
 ) -> Application:
     """Build all services.
 
     Args:
         checkpoint_files: single files added to the list (`--ckpt`); the first becomes the one in use.
+        compute_options: where and how to compute; None: the best there is.
         vae_files: single VAEs added to the list (`--vae-path`).
         styles_files: files with styles; none means `styles.csv` in the data folder.
         warm_up: load the model right after the start, and not with the first job.
     """
+
+    def computing() -> Compute:
+        return choose(compute_options)
+
     settings = SettingsStore(folders.settings)
     events = EventHub()
     database = Database(folders.database)
     cache = FileCache(folders.cache / "files.sqlite")
     catalogue = CheckpointCatalogue(folders.checkpoint_folders(), cache, checkpoint_files)
     vaes = VaeCatalogue(folders.vae_folders(), cache, folders.checkpoint_folders(), vae_files)
-    models = ModelStore(catalogue, compute.choose, vaes)
+    models = ModelStore(catalogue, computing, vaes, limit=lambda: settings.current.model.kept)
     inputs = InputStore(folders.inputs)
     loras = LoraCatalogue(folders.lora_folders(), cache)
     library = NetworkLibrary(
@@ -210,8 +216,8 @@ def build(
     def tiling() -> Tiling:
         return Tiling(settings.current.upscaling.tile, settings.current.upscaling.tile_overlap)
 
-    upscalers = Upscalers(UpscalerModels(folders.upscaler_folders(), compute.choose, tiling).all)
-    extras = Tools(inputs, upscalers, FaceRestorers(folders.face_restorer_folders(), compute.choose))
+    upscalers = Upscalers(UpscalerModels(folders.upscaler_folders(), computing, tiling).all)
+    extras = Tools(inputs, upscalers, FaceRestorers(folders.face_restorer_folders(), computing))
 
     def checked(request: Request) -> Request:
         if isinstance(request, UpscalePicture):

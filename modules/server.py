@@ -38,6 +38,7 @@ def main(arguments: list[str], started: float) -> int:
         command_line.checkpoint_files,
         styles_files=command_line.all_styles_files(),
         vae_files=command_line.vae_files,
+        compute_options=command_line.compute_options(),
         warm_up=not command_line.quick_start,
     )
     if command_line.older_home is not None:

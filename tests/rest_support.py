@@ -13,10 +13,10 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from modules.faults import Fault, UnknownName
-from modules.generation.requests import Request
+from modules.generation.requests import Request, TextToImage
 from modules.generation.results import GeneratedImage, Monitor
-from modules.jobs.database import Database
 from modules.imaging.inputs import InputStore
+from modules.jobs.database import Database
 from modules.jobs.events import EventHub
 from modules.jobs.pictures import PictureIndex
 from modules.jobs.queue import JobQueue
@@ -44,10 +44,11 @@ class GreyEngine:
 
     gate: threading.Event = field(default_factory=threading.Event)
     begun: threading.Event = field(default_factory=threading.Event)
-    requests: list[Request] = field(default_factory=list)
+    requests: list[TextToImage] = field(default_factory=list)
     fault: Exception | None = None
 
     def run(self, request: Request, monitor: Monitor, first: int = 0) -> Iterator[GeneratedImage]:
+        assert isinstance(request, TextToImage)
         self.requests.append(request)
         if self.fault is not None:
             raise self.fault
@@ -62,7 +63,7 @@ class GreyEngine:
             if monitor.stop_requested():
                 return
 
-    def _picture(self, request: Request, number: int, monitor: Monitor) -> GeneratedImage:
+    def _picture(self, request: TextToImage, number: int, monitor: Monitor) -> GeneratedImage:
         seed = request.seed_of(number)
         grey = Image.new("RGB", (request.width, request.height), (seed % 256,) * 3)
         infotext = (
@@ -91,6 +92,7 @@ class House:
 
 def _check(request: Request) -> Request:
     """What the core's check does: names are resolved, or refused."""
+    assert isinstance(request, TextToImage)
     names = {name.lower(): info.name for info in SAMPLERS for name in (info.name, *info.aliases)}
     if request.sampler.lower() not in names:
         raise UnknownName("sampler_name", f"There is no sampler named {request.sampler!r}.")

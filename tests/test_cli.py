@@ -167,7 +167,7 @@ def test_meanings(tmp_path: Path) -> None:
     assert (line.port, line.nowebui, line.checkpoint_files) == (7001, True, (checkpoint,))
     assert len(line.checkpoint_dirs) == 2 and line.api_auth == (("anna", "secret"), ("bert", "a:b"))
     assert line.cors_origins == ("https://a.example", "https://b.example")
-    assert (line.theme, line.log_level, line.autolaunch, line.use_cpu) == ("dark", "DEBUG", False, True)
+    assert (line.theme, line.log_level, line.autolaunch, line.use_cpu) == ("dark", "DEBUG", False, ("all",))
     assert line.quick_start and line.subpath == "/easel"
     folders = line.folders()
     assert folders.data == tmp_path / "data" and folders.models == tmp_path / "data" / "models"

@@ -52,8 +52,8 @@ def engine(models: ModelStore, folder: Path) -> Engine:
 @pytest.fixture(scope="module")
 def make(engine: Engine, models: ModelStore) -> Callable[..., list[GeneratedImage]]:
     def make(request: TextToImage = REQUEST, first: int = 0, **changes: object) -> list[GeneratedImage]:
-        request = check(replace(request, **changes), models)  # type: ignore[arg-type]
-        return list(engine.run(request, Unwatched(), first))
+        checked = check(replace(request, **changes), models)  # type: ignore[arg-type]
+        return list(engine.run(checked, Unwatched(), first))
 
     return make
 

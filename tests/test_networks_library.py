@@ -78,8 +78,8 @@ def models(tmp_path: Path) -> Path:
 def library(models: Path) -> NetworkLibrary:
     cache = FileCache(None)
     catalogue = CheckpointCatalogue((models / "Stable-diffusion",), cache)
-    folders = [(models / name,) for name in ("embeddings", "hypernetworks", "Lora")]
-    return NetworkLibrary(standard_kinds(catalogue, *folders, cache), cache)
+    embeddings, hypernetworks, loras = ((models / name,) for name in ("embeddings", "hypernetworks", "Lora"))
+    return NetworkLibrary(standard_kinds(catalogue, embeddings, hypernetworks, loras, cache), cache)
 
 
 def names(library: NetworkLibrary, kind: str = "lora", **options: Any) -> list[str]:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi.testclient import TestClient
 
 from modules.models.catalogue import CheckpointCatalogue
 from modules.models.file_cache import FileCache
+from modules.networks.embeddings import Embeddings
 from modules.networks.library import NetworkLibrary
 from modules.networks.library_kinds import standard_kinds
 from modules.networks.lora.catalogue import LoraCatalogue
@@ -47,7 +48,9 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         house.services,
         library=NetworkLibrary(kinds, cache),
         loras=LoraCatalogue((tmp_path / "Lora",), cache),
-        embeddings=lambda: SimpleNamespace(loaded={"good": loaded}, skipped={"other": skipped}),
+        embeddings=lambda: cast(
+            Embeddings, SimpleNamespace(loaded={"good": loaded}, skipped={"other": skipped})
+        ),
     )
     with TestClient(build_app(services, ServerOptions()), LOCAL) as client:
         yield client

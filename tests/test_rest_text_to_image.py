@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from modules.faults import BadFile, InvalidField, NotPossibleNow
-from modules.generation.requests import TextToImage
+from modules.generation.requests import Request
 from modules.imaging.grids import grid_shape, make_grid
 from modules.jobs.queue import Status
 from modules.rest.generation_bodies import TextToImageBody
@@ -336,7 +336,7 @@ def test_a_job_that_fails_says_why(house: House, fault: Any, status: Any, field:
 
 
 def test_what_is_not_possible_now_is_503(tmp_path: Path) -> None:
-    def check(request: TextToImage) -> TextToImage:
+    def check(request: Request) -> Request:
         raise NotPossibleNow("No checkpoint is there.")
 
     house = build_house(tmp_path, check=check)
@@ -347,7 +347,7 @@ def test_what_is_not_possible_now_is_503(tmp_path: Path) -> None:
 def test_an_exception_is_one_sentence_and_the_log_has_the_rest(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def check(request: TextToImage) -> TextToImage:
+    def check(request: Request) -> Request:
         raise ZeroDivisionError("a secret detail")
 
     house = build_house(tmp_path, check=check)

@@ -74,6 +74,26 @@ def make_pictures(page: Page) -> None:
     page.wait_for_timeout(1000)
 
 
+def begin_with_the_picture(page: Page, kind: str) -> None:
+    """Send the newest picture to a tab, and do there what the tab is for."""
+    title = {"img2img": "Image to image", "inpaint": "Inpaint", "outpaint": "Outpaint"}[kind]
+    page.locator("#easel_actions").get_by_role("button", name=title).click()
+    mode = {"img2img": "view", "inpaint": "mask", "outpaint": "outpaint"}[kind]
+    paper = page.locator(f"#easel_painter_{mode} .easel-painter-paper")
+    paper.wait_for()
+    page.wait_for_timeout(1000)
+    if kind == "outpaint":
+        page.get_by_role("button", name="Extend to the right").click()
+    box = paper.bounding_box()
+    if kind == "inpaint" and box is not None:
+        page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.35 * box["height"], steps=12)
+        page.mouse.up()
+    page.mouse.move(700, 880)
+    page.wait_for_timeout(700)
+
+
 def main(url: str) -> None:
     """Take all screenshots."""
     from playwright.sync_api import sync_playwright
@@ -90,6 +110,15 @@ def main(url: str) -> None:
         page.screenshot(path=FOLDER / "page-desktop-dark.png")
         phone = open_page(browser, url, PHONE, "light", phone=True, storage=page.context.storage_state())
         phone.screenshot(path=FOLDER / "page-phone.png")
+        page.emulate_media(color_scheme="light")
+        for kind in ("img2img", "inpaint", "outpaint"):
+            begin_with_the_picture(page, kind)
+            page.screenshot(path=FOLDER / f"page-{kind}.png")
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_timeout(500)
+        page.screenshot(path=FOLDER / "page-outpaint-dark.png")
+        phone = open_page(browser, url, PHONE, "light", phone=True, storage=page.context.storage_state())
+        phone.screenshot(path=FOLDER / "page-outpaint-phone.png")
         browser.close()
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from modules.cli.older import LATER, NO_EFFECT, REFUSED
+from modules.compute import ComputeOptions, Memory, Precision
 from modules.folders import PROGRAM, Folders
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class CommandLine:
         autolaunch: open the browser; nowebui: the API only, no page.
         quick_start: don't load a checkpoint before the first job.
         no_half, no_half_vae, use_cpu, device_id, precision: where and how to compute; None: not said.
-        memory: how much of a model is on the graphics card at a time.
+        memory, medium_for_xl: how much of a model is on the graphics card at a time.
         nan_check: say so when a result is no numbers.
     """
 
@@ -95,10 +96,11 @@ class CommandLine:
     quick_start: bool = False
     no_half: bool = False
     no_half_vae: bool = False
-    use_cpu: bool = False
+    use_cpu: tuple[str, ...] = ()
     device_id: str | None = None
-    precision: Literal["full", "half", "autocast"] | None = None
-    memory: Literal["normal", "medium", "medium for SDXL", "low"] = "normal"
+    precision: Precision | None = None
+    memory: Memory = "normal"
+    medium_for_xl: bool = False
     nan_check: bool = True
 
     def folders(self) -> Folders:
@@ -124,6 +126,21 @@ class CommandLine:
     def _older(self, *names: str) -> tuple[Path, ...]:
         """Folders of the older install, where there is one."""
         return () if self.older_home is None else tuple(self.older_home / name for name in names)
+
+    def compute_options(self) -> ComputeOptions:
+        """Where and how to compute."""
+        number = self.device_id is not None and self.device_id.isdecimal()
+        return ComputeOptions(
+            device=None if number else self.device_id,
+            device_id=self.device_id if number else None,
+            precision=self.precision,
+            no_half=self.no_half,
+            no_half_vae=self.no_half_vae,
+            use_cpu=self.use_cpu,
+            memory=self.memory,
+            medium_for_xl=self.medium_for_xl,
+            nan_check=self.nan_check,
+        )
 
     def server_options(self) -> ServerOptions:
         """How the server listens."""
@@ -379,14 +396,6 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     add("--device-id", metavar="N", help="which graphics card")
 
 
-def _memory(values: argparse.Namespace) -> Literal["normal", "medium", "medium for SDXL", "low"]:
-    if values.lowvram:
-        return "low"
-    if values.medvram:
-        return "medium"
-    return "medium for SDXL" if values.medvram_sdxl else "normal"
-
-
 def is_local(address: str) -> bool:
     """True: an address that only programs on this machine can reach."""
     try:
@@ -442,10 +451,11 @@ def parse(arguments: Sequence[str], program: str = "webui.py") -> CommandLine:
         quick_start=values.skip_load_model_at_start,
         no_half=values.no_half,
         no_half_vae=values.no_half_vae,
-        use_cpu=any(name.lower() in ("all", "sd", "unet") for name in values.use_cpu),
+        use_cpu=tuple(name.lower() for name in values.use_cpu),
         device_id=values.device_id,
         precision=values.precision,
-        memory=_memory(values),
+        memory="low" if values.lowvram else "medium" if values.medvram else "normal",
+        medium_for_xl=values.medvram_sdxl,
         nan_check=not values.disable_nan_check,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -13,7 +14,13 @@ from torch import Tensor
 
 from modules.compute import give_back_memory, is_out_of_memory
 from modules.faults import UnknownName
-from modules.generation.guidance import PassPlan, PictureCondition, encoding_settings, guidance_for
+from modules.generation.guidance import (
+    NO_PICTURE,
+    PassPlan,
+    PictureCondition,
+    encoding_settings,
+    guidance_for,
+)
 from modules.generation.hooks import PassInfo, StepInfo, denoised_hook
 from modules.generation.options import SamplingOptions
 from modules.generation.prompting import prompts_of
@@ -55,7 +62,7 @@ class Pass:
     sampler: Sampler
     scheduler: Scheduler
     steps: int
-    picture: PictureCondition = PictureCondition()
+    picture: PictureCondition = NO_PICTURE
     start: Start | None = None
     mask: LatentMask | None = None
     switch: Switch | None = None
@@ -100,6 +107,8 @@ class Batch:
         self.steps = steps
         self.steps_done = 0
         self.network_parameters: dict[str, str] = {}
+        self.held = ExitStack()
+        """What is held until the pass ends, such as a refiner on the device."""
         self.prompts = prompts_of(request, session.wildcards, numbers.start, session.hooks)
 
     def sample(self, one: Pass) -> Sampled:
@@ -159,7 +168,7 @@ class Batch:
 
         noise = self.noise(one.plan.width, one.plan.height, None if one.start is None else one.start.latents)
         settings = sampler_settings(self.request.sampling)
-        with placed(model, "unet"):
+        with placed(model, "unet"), self.held:
             sampled = sample(
                 denoiser, noise, one.sampler, one.scheduler, one.steps, settings, on_step, one.start
             )

@@ -13,6 +13,7 @@ from torch import Tensor
 from modules.faults import NotSupported
 from modules.generation.batch import Batch
 from modules.generation.guidance import PictureCondition
+from modules.models.placement import placed
 
 DEFAULT_IMAGE_CFG_SCALE = 1.5
 UPSCALER_NOISE_LEVEL = 20
@@ -73,12 +74,15 @@ def from_picture(
             from modules.models.depth_estimator import depth_condition
 
             assert model.depth is not None
-            return PictureCondition(depth_condition(model.depth.estimate(pixels), *size))
+            with placed(model, "depth"):
+                depth = model.depth.estimate(pixels)
+            return PictureCondition(depth_condition(depth, *size))
         case "upscale":
             return _small_picture(batch, pixels, size)
     if model.family.vector == "image":
         assert model.image_encoder is not None and model.noise_augmentation is not None
-        seen = model.image_encoder.encode(pixels)
+        with placed(model, "image"):
+            seen = model.image_encoder.encode(pixels)
         vector = model.noise_augmentation.augment(seen, 0, torch.zeros_like(seen))
         return PictureCondition(vector=vector, negative_vector=torch.zeros_like(vector))
     return PictureCondition()

@@ -137,7 +137,6 @@ class Engine:
             return replace(session, on=session_of, hooks=self._hooks)
 
         request, made = begun(self._hooks, request), 0
-        assert not isinstance(request, UpscalePicture)
         try:
             session = session_of(request.checkpoint)
             if isinstance(request, ImageToImage):

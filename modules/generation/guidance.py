@@ -35,6 +35,9 @@ class PictureCondition:
     scale: float | None = None
 
 
+NO_PICTURE = PictureCondition()
+
+
 @dataclass(frozen=True)
 class PassPlan:
     """What the guidance of one pass depends on besides the request.
@@ -68,7 +71,7 @@ def guidance_for(
     plan: PassPlan,
     encoder: PromptEncoder,
     family: Family,
-    picture: PictureCondition = PictureCondition(),
+    picture: PictureCondition = NO_PICTURE,
 ) -> Guidance:
     """Read and encode the prompts of a pass."""
     text = request.text

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from modules.faults import NotSupported
 from modules.generation.prompting import Prompts
-from modules.generation.requests import PictureRequest, Request
+from modules.generation.requests import GenerationRequest, PictureRequest, Request
 from modules.generation.results import GeneratedImage
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class GenerationHooks:
     What one of them raises ends the job: a `Fault` with its sentence, anything else as a defect.
     """
 
-    def before_generation(self, request: Request) -> Request:
+    def before_generation(self, request: GenerationRequest) -> GenerationRequest:
         """Before anything is done. The number of pictures has been promised already and must stay."""
         return request
 
@@ -113,7 +113,7 @@ class GenerationHooks:
 NO_HOOKS = GenerationHooks()
 
 
-def begun(hooks: GenerationHooks, request: Request) -> Request:
+def begun(hooks: GenerationHooks, request: GenerationRequest) -> GenerationRequest:
     """`before_generation`, and what it may not change.
 
     Raises: NotSupported: another number of pictures, or another kind of request.

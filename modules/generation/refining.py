@@ -5,6 +5,7 @@ from __future__ import annotations
 from modules.generation.batch import Batch
 from modules.generation.guidance import PassPlan, PictureCondition, guidance_for
 from modules.models.families import Prediction
+from modules.models.placement import placed
 from modules.models.unet import UNet
 from modules.sampling.denoiser import Guidance, Switch
 
@@ -26,7 +27,9 @@ def refiner_switch(batch: Batch, plan: PassPlan, picture: PictureCondition) -> S
             if session.model.family.picture == batch.session.model.family.picture
             else PictureCondition()
         )
-        guidance = guidance_for(request, plan, session.encoder, session.model.family, told)
+        with placed(session.model, "text"):
+            guidance = guidance_for(request, plan, session.encoder, session.model.family, told)
+        batch.held.enter_context(placed(session.model, "unet"))
         return session.model.unet, guidance, session.model.prediction
 
     return Switch(refiner.switch_at, take_over)

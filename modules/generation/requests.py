@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, Literal, TypeVar
 
 from modules.faults import InvalidField
 from modules.generation.options import (
@@ -285,7 +285,7 @@ class ImageToImage(PictureRequest):
         return self.init_images[picture % len(self.init_images)]
 
 
-GenerationRequest = Union[TextToImage, ImageToImage]
+GenerationRequest = TextToImage | ImageToImage
 """What a checkpoint is needed for."""
-Request = Union[TextToImage, ImageToImage, UpscalePicture]
+Request = TextToImage | ImageToImage | UpscalePicture
 """Anything that the queue takes."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from modules.faults import Fault, NotPossibleNow
 from modules.generation.hooks import GenerationHooks, PassInfo, StepInfo
 from modules.generation.prompting import Prompts
-from modules.generation.requests import PictureRequest, Request
+from modules.generation.requests import GenerationRequest, PictureRequest, Request
 from modules.generation.results import GeneratedImage
 from modules.plugins.hooks import PictureInfo
 
@@ -62,7 +62,7 @@ class ExtensionHooks(GenerationHooks):
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
 
-    def before_generation(self, request: Request) -> Request:
+    def before_generation(self, request: GenerationRequest) -> GenerationRequest:
         """See `GenerationHooks`."""
         return self._passed_on("before_generation", "request", request, _is(type(request)), {})
 
@@ -152,9 +152,10 @@ class ExtensionHooks(GenerationHooks):
 
 def failed(manager: Manager, name: str, what: str, error: Exception) -> Exception:
     """What is raised where an extension fails in a generation: a fault of its own, lack of memory, or our sentence."""
+    from modules.compute import is_out_of_memory
     from modules.sampling.sample import Stopped
 
-    if isinstance(error, (Fault, Stopped)) or type(error).__name__ == "OutOfMemoryError":
+    if isinstance(error, (Fault, Stopped)) or is_out_of_memory(error):
         return error
     manager.note(name, what, error)
     reason = (str(error).strip().splitlines() or [""])[0][:200]

@@ -60,6 +60,8 @@ __all__ = [
 ]
 
 PROJECT = "easel"
+Kind = Literal["txt2img", "img2img", "inpaint", "outpaint"]
+ALL_TABS: tuple[Kind, ...] = ("txt2img", "img2img", "inpaint", "outpaint")
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
@@ -108,17 +110,17 @@ class Tab:
 
 @dataclass(frozen=True)
 class Controls:
-    """Controls in the form of a tab; their values come with every request that the tab sends (see `Me.values`).
+    """Controls in the form of the tabs that make pictures; their values come with every request (see `Me.values`).
 
     Args:
         title: of the fold that they are in.
         build: makes them, and returns them by names; called inside a `gr.Blocks` context.
-        tab: "txt2img" or "img2img".
+        tabs: in which of the tabs they are shown; in the others they say nothing.
     """
 
     title: str
     build: Callable[[], dict[str, Any]]
-    tab: Literal["txt2img", "img2img"] = "txt2img"
+    tabs: Sequence[Kind] = ALL_TABS
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ class Hooks:
 
     @hookspec
     def controls(self, me: Me) -> list[Controls]:  # type: ignore[empty-body]
-        """Controls to add to the form of a tab."""
+        """Controls to add to the form of the tabs that make pictures."""
 
     @hookspec
     def javascript(self, me: Me) -> list[str]:  # type: ignore[empty-body]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from urllib.parse import quote
 from modules.faults import InvalidField
 from modules.folders import inside
 from modules.plugins.extension import Refused
-from modules.plugins.hooks import Controls, Tab
+from modules.plugins.hooks import Controls, Kind, Tab
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
@@ -43,6 +43,16 @@ class PageFile:
     url: str
 
 
+@dataclass(frozen=True)
+class BuiltControl:
+    """A control of an extension on the page: whose it is, its name there, in which tabs it counts."""
+
+    extension: str
+    key: str
+    tabs: tuple[Kind, ...]
+    component: Any
+
+
 class PageParts:
     """Asks the loaded extensions for their parts of the page."""
 
@@ -63,21 +73,21 @@ class PageParts:
             found.append(replace(tab, build=partial(self._build, name, what, tab.build)))
         return found
 
-    def build_controls(self, tab: str) -> dict[tuple[str, str], Any]:
-        """Put the controls for a tab here on the page; called inside a Gradio context.
+    def build_controls(self, classes_of: Callable[[Sequence[Kind]], list[str]]) -> list[BuiltControl]:
+        """Put the controls here on the page; called inside a Gradio context.
 
-        Returns: the components by the extension's name and theirs.
+        Args: classes_of: the HTML classes of a part that is shown in these tabs only.
         """
         import gradio as gr
 
-        components: dict[tuple[str, str], Any] = {}
+        found: list[BuiltControl] = []
         for name, controls in self._listed("controls", Controls):
-            if controls.tab != tab:
-                continue
-            with gr.Accordion(controls.title, open=False, elem_classes="easel-extension-controls"):
+            classes = ["easel-fold", "easel-extension-controls", *classes_of(controls.tabs)]
+            with gr.Accordion(controls.title, open=False, elem_classes=classes):
                 built = self._build(name, f"the controls {controls.title}", controls.build)
             if built is None:
                 continue
+            known = {control.key for control in found if control.extension == name}
             if not isinstance(built, dict) or not all(
                 isinstance(c, gr.components.Component) for c in built.values()
             ):
@@ -85,9 +95,11 @@ class PageParts:
                     f"the controls must be a dict of Gradio components, not {str(built)[:200]!r}"
                 )
                 self._manager.note(name, "controls", error)
-                continue
-            components |= {(name, key): component for key, component in built.items()}
-        return components
+            elif twice := known & set(built):
+                self._manager.note(name, "controls", Refused(f"It has two controls named {min(twice)!r}."))
+            else:
+                found += [BuiltControl(name, key, tuple(controls.tabs), one) for key, one in built.items()]
+        return found
 
     def files(self) -> list[PageFile]:
         """All scripts and style sheets of loaded extensions, in their order, with addresses that change with them."""

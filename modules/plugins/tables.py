@@ -209,6 +209,10 @@ class ExtensionTags:
         """The words of all of them."""
         return tuple(name for _, kind in self.kinds for name in kind.names)
 
+    @names.setter
+    def names(self, names: tuple[str, ...]) -> None:
+        raise AttributeError("the extensions decide")
+
     def check(self, tags: Sequence[NetworkTag]) -> None:
         """See `TagKind`."""
         for owner, kind in self.kinds:

@@ -22,6 +22,7 @@ from modules.settings.store import with_changes
 
 SETTINGS: dict[str, str] = {
     "sd_model_checkpoint": "model.checkpoint",
+    "sd_checkpoints_limit": "model.kept",
     "sd_vae": "model.vae",
     "sdxl_clip_l_skip": "model.sdxl_clip_skip",
     "sdxl_crop_top": "model.sdxl_crop_top",
@@ -89,7 +90,6 @@ FIXED: dict[str, Any] = {
     "add_version_to_infotext": True,
     "face_restoration": False,
     "sd_unet": "Automatic",
-    "sd_checkpoints_limit": 1,
     "sd_hypernetwork": "None",
     "enable_quantization": False,
     "enable_batch_seeds": True,

@@ -25,6 +25,7 @@ class ModelSettings(_Group):
     checkpoint: str | None = Field(
         None, description="Title of the checkpoint; None takes the first one found."
     )
+    kept: int = Field(1, ge=1, le=100, description="How many checkpoints stay in memory.")
     vae: str = Field("Automatic", description="A VAE; Automatic: one beside the checkpoint; None: its own.")
     sdxl_clip_skip: bool = Field(False, description="SDXL's first text encoder heeds clip skip too.")
     sdxl_crop_top: int = Field(0, ge=0, le=8192)
