@@ -5,6 +5,7 @@ Most is done on the meta device, which holds names and shapes only. What fits in
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ pytest.importorskip("transformers")
 import transformers
 
 from modules.models.autoencoder import Autoencoder, AutoencoderConfig
+from modules.models.conditioning import Conditioning
 from modules.models.detection import autoencoder_config, text_encoder_config, unet_config
 from modules.models.families import FAMILIES, Shapes, TextRules, family_of
 from modules.models.text_encoder import TextEncoder, TextEncoderConfig
@@ -283,6 +285,24 @@ def test_unet_computes_what_diffusers_computes(model: FamilyModel) -> None:
     expected = reference_unet(model.reference, weights)(x, time, text, class_labels=level).sample
     assert expected.std() > 0.05
     assert (ours.eval()(x, time, text, level) - expected).abs().max() < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("EASEL_TEST_LARGE"), reason="needs 12 GB: set EASEL_TEST_LARGE=1")
+@torch.inference_mode()
+def test_sdxl_unet_computes_what_diffusers_computes() -> None:
+    ours = on_meta(UNet, SDXL.unet)
+    weights = random_weights(shapes_of(ours), 1)
+    ours.load_state_dict(weights, assign=True)
+    generator = torch.Generator().manual_seed(0)
+    x, text = torch.randn(1, 4, 16, 16, generator=generator), torch.randn(1, 77, 2048, generator=generator)
+    pooled, numbers = torch.randn(1, 1280, generator=generator), torch.tensor([[128.0, 128, 0, 0, 128, 128]])
+    time = torch.tensor([801.5])
+    vector = Conditioning(text, pooled).with_numbers(numbers[0].tolist()).vector
+    told = {"text_embeds": pooled, "time_ids": numbers}
+    expected = reference_unet(SDXL.reference, weights)(x, time, text, added_cond_kwargs=told).sample
+    assert expected.std() > 0.05
+    assert (ours.eval()(x, time, text, vector) - expected).abs().max() < TOLERANCE
 
 
 @pytest.mark.slow

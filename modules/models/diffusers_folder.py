@@ -18,6 +18,12 @@ from modules.models.tensor_names import Shape
 
 Open = Callable[[Path], TensorFile]
 
+_HELPERS = {
+    "depth_estimator": "depth_model.",
+    "image_encoder": "embedder.",
+    "image_normalizer": "noise_augmentor.",
+}
+"""Networks beside the usual ones, whose names are taken over as they are."""
 _STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
 _MAX_JSON = 1 << 25
 _PREDICTIONS = {"v_prediction": "v"}
@@ -38,7 +44,7 @@ def open_folder(folder: Path, open_file: Open) -> TensorFile:
     if "unet" not in present:
         raise BadFile(folder, "it is a diffusers folder of a model without a U-Net, which Easel can't run.")
     first, second = "text_encoder" in present, "text_encoder_2" in present
-    prefixes = {"unet": "model.diffusion_model.", "vae": "first_stage_model."}
+    prefixes = {"unet": "model.diffusion_model.", "vae": "first_stage_model.", **_HELPERS}
     if first:
         prefixes["text_encoder"] = (
             "conditioner.embedders.0.transformer." if second else "cond_stage_model.transformer."
@@ -106,6 +112,8 @@ def _parts(folder: Path) -> set[str]:
 
 
 def _names(folder: Path, part: str, names: Iterable[str]) -> dict[str, str]:
+    if part in _HELPERS:
+        return {name: name for name in names}
     if part == "unet":
         try:
             return unet_names(names)

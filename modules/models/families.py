@@ -157,6 +157,8 @@ _SDXL = Family(
 )
 
 FAMILIES: tuple[Family, ...] = (
+    Family("CosXL", _has("edm_vpred.sigma_max"), supported=False),
+    Family("Playground 2.5", _has("edm_mean", UNET), supported=False),
     _SD1,
     replace(_SD1, name="Stable Diffusion 1 for inpainting", fits=_sd1(9), picture="inpainting"),
     replace(_SD1, name="InstructPix2Pix", fits=_sd1(8), picture="edit"),

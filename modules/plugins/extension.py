@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from modules.plugins.folder import ExtensionFolder
 from modules.plugins.watch import Blocked
 
 MAX_FAILURES = 8
+_OURS = str(Path(__file__).parent)
 MAX_TRACEBACK = 12_000
 
 
@@ -86,9 +89,19 @@ def _described(error: BaseException | str) -> tuple[str, str]:
     if isinstance(error, (Refused, Blocked)):
         return str(error), ""
     try:
-        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        lines = traceback.format_exception(type(error), error, _theirs(error.__traceback__))
         text = "".join(lines)[-MAX_TRACEBACK:]
         last = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()
     except Exception:  # an exception whose text raises
         return type(error).__name__, ""
     return (last[-1] if last else type(error).__name__)[:500], text
+
+
+def _theirs(frames: TracebackType | None) -> TracebackType | None:
+    """A traceback from where the extension's own code begins."""
+    rest = frames
+    while rest is not None and (
+        rest.tb_frame.f_code.co_filename.startswith((_OURS, "<frozen importlib")) and rest.tb_next is not None
+    ):
+        rest = rest.tb_next
+    return rest

@@ -18,7 +18,7 @@ When a hook raises, or returns what it should not, it is noted and the Extension
 - what changes pictures (`before_generation` to `before_save`) fails the job with a sentence that names the extension:
   a picture without the effect that was asked for would be worse. A picture that is done is saved all the same;
 - what only looks on (`after_generation`, `step`, `after_save`) does no harm.
-At the start a hook has 20 seconds; the program then goes on without the extension, and says so.
+At the start a hook has a minute; the program then goes on without the extension, and says so.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 """So long the start waits for one hook of an extension."""
 WARN_SECONDS = 5.0
 SLOW_SECONDS = 10.0
