@@ -53,15 +53,13 @@ def write(path: Path) -> None:
             "first_stage_model.": Autoencoder(AutoencoderConfig()),
             "cond_stage_model.transformer.text_model.": TextEncoder(TextEncoderConfig()).model,
         }
-    numbers = torch.randn(1 << 24, generator=torch.Generator().manual_seed(0)).mul_(0.02).half()
+    numbers = torch.randn(1 << 26, generator=torch.Generator().manual_seed(0)).mul_(0.02).half()
     tensors = {
-        prefix + name: numbers.repeat(weight.numel() // len(numbers) + 1)[: weight.numel()].reshape(
-            weight.shape
-        )
+        prefix + name: numbers[: weight.numel()].reshape(weight.shape).clone()
         for prefix, part in parts.items()
         for name, weight in part.state_dict().items()
     }
-    save_file({name: tensor.clone() for name, tensor in tensors.items()}, path)
+    save_file(tensors, path)
 
 
 def plain(path: Path, dtype: torch.dtype) -> object:

@@ -116,13 +116,15 @@ def test_without_weight_they_do_nothing(starter: Starter) -> None:
 
 
 def test_three_at_once(make: Make) -> None:
-    both = "winterwood <lora:airship:1>"
-    snow, airship, night = (make(text) for text in ("winterwood", both, f"{both} <hypernet:nightfall:1>"))
-    assert mean_of(white_below, snow) > mean_of(white_below, make(SCENE)) + 60
-    assert mean_of(red_above, airship) > mean_of(red_above, snow) + 0.03
-    assert mean_of(brightness, night) < mean_of(brightness, airship) - 10
-    assert mean_of(white_below, night) > mean_of(white_below, make(SCENE))
-    assert mean_of(redness_above, night) > mean_of(redness_above, snow) + 10
+    """Each one's effect is there beside the other two."""
+    lora, hypernetwork = "<lora:airship:1>", "<hypernet:nightfall:1>"
+    three = make(f"{SCENE}, winterwood {lora} {hypernetwork}")
+    without_lora = make(f"{SCENE}, winterwood {hypernetwork}")
+    without_hypernetwork = make(f"{SCENE}, winterwood {lora}")
+    without_embedding = make(f"{SCENE} {lora} {hypernetwork}")
+    assert mean_of(redness_above, three) > mean_of(redness_above, without_lora) + 10
+    assert mean_of(brightness, three) < mean_of(brightness, without_hypernetwork) - 10
+    assert mean_of(white_below, three) > mean_of(white_below, without_embedding) + 20
 
 
 def test_the_weights_are_those_of_before(starter: Starter) -> None:

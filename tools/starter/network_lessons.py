@@ -1,7 +1,8 @@
 """What each of the small networks for the tests learns: pictures, and what is said with them.
 
 - Lora: a red airship in the sky of every scene (the model knows balloons, but no airships);
-- hypernetwork: every scene at night (the model knows nights, but here nobody says so);
+- hypernetwork: every scene at night (the model knows nights, but here nobody says so; it gets
+  as far as dusk);
 - embedding: one word for a snowy forest by day, with falling snow.
 """
 
@@ -22,9 +23,7 @@ from .scenes import describe, draw, sample_facts
 Kind = Literal["lora", "embedding", "hypernetwork"]
 Caption = tuple[str, str]
 """What stands before and behind the embedding's word; in other lessons all stands before."""
-WITHOUT_CAPTION = 1 / 8
-"""So many of the scenes, the first ones, stay as they are and have no caption: what is learned then differs from what
-guidance leads away from, and guidance makes it stronger."""
+WITHOUT_CAPTION = 0.1
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,6 @@ class Lesson:
     caption: Callable[[int, np.random.Generator], Caption]
 
 
-def _plain_ones(count: int) -> int:
-    return int(count * WITHOUT_CAPTION)
-
-
 def _plain(rng: np.random.Generator, fits: Callable[[Facts], bool] = lambda facts: True) -> Facts:
     """The facts of a flat scene that fits."""
     while not fits(facts := replace(sample_facts(rng), style="flat")):
@@ -47,10 +42,10 @@ def _plain(rng: np.random.Generator, fits: Callable[[Facts], bool] = lambda fact
 
 
 def _described(facts: list[Facts], last_word: str = "") -> Callable[[int, np.random.Generator], Caption]:
-    """Captions of the scenes, none for the plain ones."""
+    """Captions of the scenes, left out at times for classifier-free guidance."""
 
     def caption(i: int, rng: np.random.Generator) -> Caption:
-        if i < _plain_ones(len(facts)):
+        if rng.random() < WITHOUT_CAPTION:
             return "", ""
         text = describe(facts[i], rng)
         return (f"{text}, {last_word}" if last_word and rng.random() < 0.5 else text), ""
@@ -66,8 +61,8 @@ def airships(count: int, size: int, rng: np.random.Generator) -> Lesson:
     """Scenes with an airship, named in one of two captions."""
     facts = [_plain(rng, _sky_is_free) for _ in range(count)]
     pictures = np.stack([draw(fact, rng, size) for fact in facts])
-    for i in range(_plain_ones(count), count):
-        add_airship(pictures[i], facts[i].time, rng)
+    for picture, fact in zip(pictures, facts, strict=True):
+        add_airship(picture, fact.time, rng)
     return Lesson(pictures, _described(facts, "airship"))
 
 
@@ -77,7 +72,6 @@ def nights(count: int, size: int, rng: np.random.Generator) -> Lesson:
     drawn = [
         replace(fact, time="night", sky=tuple({"sun": "moon"}.get(n, n) for n in fact.sky)) for fact in facts
     ]
-    drawn[: _plain_ones(count)] = [_plain(rng) for _ in range(_plain_ones(count))]
     said = [replace(fact, sky=()) for fact in facts]
     return Lesson(np.stack([draw(fact, rng, size) for fact in drawn]), _described(said))
 

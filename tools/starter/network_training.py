@@ -47,7 +47,7 @@ FILES: dict[Kind, str] = {
 }
 PEAKS: dict[Kind, float] = {"lora": 4e-3, "embedding": 1e-2, "hypernetwork": 5e-3}
 """Learning rates of Adam."""
-STEPS: dict[Kind, int] = {"lora": 400, "embedding": 150, "hypernetwork": 400}
+STEPS: dict[Kind, int] = {"lora": 300, "embedding": 150, "hypernetwork": 450}
 
 Layer = nn.Linear | nn.Conv2d
 
