@@ -137,7 +137,11 @@ def test_controls_reach_the_picture_and_scripts_the_page(page: Page, server: Run
 
 def test_installing_and_a_restart(page: Page, server: RunningServer) -> None:
     opened(page)
-    code = "from modules.plugins.hooks import Tab, hookimpl\n@hookimpl\ndef tabs(): return [Tab('Brand new', 'new', lambda: None)]"
+    code = (
+        "from modules.plugins.hooks import Tab, hookimpl\n"
+        "@hookimpl\n"
+        "def tabs(): return [Tab('Brand new', 'new', lambda: None)]"
+    )
     source = write(server.data / "sources" / "brand-new", code)
     page.fill("#extensions_source", "somewhere/else")
     page.get_by_role("button", name="Install", exact=True).click()

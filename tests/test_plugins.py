@@ -61,7 +61,9 @@ def test_a_failing_extension_does_not_harm_the_others(tmp_path: Path) -> None:
     extension(tmp_path, "d_rubbish", WORKING.replace('[Tab("Mine", "mine", lambda: None)]', "'rubbish'"))
     extension(tmp_path, "e_exit", "raise SystemExit('goodbye')")
     extension(tmp_path, "f_unknown", "from modules.plugins.hooks import hookimpl\n@hookimpl\ndef tab(): pass")
-    extension(tmp_path, "g_argument", "from modules.plugins.hooks import hookimpl\n@hookimpl\ndef tabs(x): pass")
+    extension(
+        tmp_path, "g_argument", "from modules.plugins.hooks import hookimpl\n@hookimpl\ndef tabs(x): pass"
+    )
     extension(tmp_path, "h_text", "class E(Exception):\n def __str__(self): 1/0\nraise E")
     extension(tmp_path, "i_metadata", WORKING.replace('"mine"', '"other"'), "[Extension\nName")
     extension(tmp_path, "z_working", WORKING)
@@ -163,7 +165,9 @@ def test_two_of_one_name(tmp_path: Path) -> None:
     extension(tmp_path / "two", "same", WORKING)
     extension(tmp_path / "two", "other", "", "[Extension]\nName = same")
     manager = PluginManager((tmp_path / "one", tmp_path / "two"))
-    assert "There is another folder of this name" in {f.message[:36] for e in manager.extensions() for f in e.failures}
+    assert "There is another folder of this name" in {
+        f.message[:36] for e in manager.extensions() for f in e.failures
+    }
     refused = manager.get("same")
     assert refused is not None and not refused.loaded
     assert "It calls itself same, as other does. Not loaded." in {f.message for f in refused.failures}
@@ -171,7 +175,9 @@ def test_two_of_one_name(tmp_path: Path) -> None:
 
 
 def test_order_and_requirements(tmp_path: Path) -> None:
-    extension(tmp_path, "a", "", "[Extension]\nRequires = Zed, c\n[scripts/two.py]\nAfter = c/one.py\nBefore = c")
+    extension(
+        tmp_path, "a", "", "[Extension]\nRequires = Zed, c\n[scripts/two.py]\nAfter = c/one.py\nBefore = c"
+    )
     extension(tmp_path, "b", "", "[Extension]\nRequires = nowhere")
     extension(tmp_path, "c", "", "[Extension]\nBefore = z")
     extension(tmp_path, "z", "", "[Extension]\nName = Zed")
@@ -211,7 +217,9 @@ def test_scripts_go_to_the_loader_in_their_order(tmp_path: Path) -> None:
     assert loaded[-2:] == ["a gone", "b gone"]
     assert scripts_in_order([]) == []
     alone = PluginManager(tmp_path)
-    assert alone.extensions()[1].notes == ["It is made for the older UI; its scripts are not loaded by this version."]
+    assert alone.extensions()[1].notes == [
+        "It is made for the older UI; its scripts are not loaded by this version."
+    ]
 
 
 def test_flags(tmp_path: Path) -> None:
@@ -278,7 +286,7 @@ def test_switching(tmp_path: Path) -> None:
     manager.reload("plain")
     assert [e.name for e in manager.loaded()] == ["plain", "shy"]
     for disable in ("extra", "all"):
-        assert PluginManager(folder, store, disable=disable).loaded() == []  # type: ignore[arg-type]
+        assert PluginManager(folder, store, disable=disable).loaded() == []
     store.update({"extensions.disable": "all"})
     assert PluginManager(folder, store).loaded() == []
 

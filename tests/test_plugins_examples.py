@@ -185,7 +185,14 @@ def test_api_and_page_files(load: Load) -> None:
     ]
     assert 'type=module src="easel/extensions/example-page/files/more/clock.mjs?v=' in manager.page.head()
     assert list(manager.page.localizations()) == ["de_DE"]
-    for wanted in ("easel_extension.py", "../../settings.json", "metadata.ini", "/etc/passwd", ".git/x.js", "x\0.js"):
+    for wanted in (
+        "easel_extension.py",
+        "../../settings.json",
+        "metadata.ini",
+        "/etc/passwd",
+        ".git/x.js",
+        "x\0.js",
+    ):
         assert manager.page.file("example-page", wanted) is None
 
 
@@ -260,18 +267,30 @@ def test_what_only_looks_on_does_no_harm(load: Load, models: ModelStore, plain: 
 
 
 def test_an_extensions_own_fault(load: Load, models: ModelStore) -> None:
-    own = "def before_generation(request):\n  from modules.faults import InvalidField\n  raise InvalidField('prompt', 'No foxes.')"
+    own = (
+        "def before_generation(request):\n"
+        "  from modules.faults import InvalidField\n"
+        "  raise InvalidField('prompt', 'No foxes.')"
+    )
     with pytest.raises(InvalidField, match="No foxes"):
         made(load(a=own), models)
 
 
 def test_another_number_of_pictures(load: Load, models: ModelStore) -> None:
-    code = "def before_generation(request):\n  from dataclasses import replace\n  return replace(request, batch_count=3)"
+    code = (
+        "def before_generation(request):\n"
+        "  from dataclasses import replace\n"
+        "  return replace(request, batch_count=3)"
+    )
     with pytest.raises(Fault, match="another number of pictures"):
         made(load(a=code), models)
 
 
 def test_a_sampler_that_raises_names_its_extension(load: Load, models: ModelStore) -> None:
-    code = "def samplers():\n  from modules.plugins.hooks import Sampler\n  return [Sampler('Boom', lambda *a, **k: 1 / 0)]"
+    code = (
+        "def samplers():\n"
+        "  from modules.plugins.hooks import Sampler\n"
+        "  return [Sampler('Boom', lambda *a, **k: 1 / 0)]"
+    )
     with pytest.raises(NotPossibleNow, match="The extension a failed in the sampler Boom"):
         made(load(a=code), models, sampler="Boom")

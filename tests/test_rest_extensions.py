@@ -95,7 +95,12 @@ def test_the_list(lab: Lab) -> None:
     assert not wrong["loaded"] and wrong["failures"][0]["message"] == "ZeroDivisionError: division by zero"
     assert "Traceback" in wrong["failures"][0]["details"]
     state = lab.client.get("/easel/extensions").json()
-    assert (state["allowed"], state["disable"], state["restart"], state["can_restart"]) == (True, "none", False, True)
+    assert (state["allowed"], state["disable"], state["restart"], state["can_restart"]) == (
+        True,
+        "none",
+        False,
+        True,
+    )
     items = lab.client.get("/sdapi/v1/extensions").json()
     assert items[0] == {
         "name": "hello",
@@ -150,7 +155,14 @@ def test_files(lab: Lab) -> None:
     (folder / "config.json").write_text("{}")
     (lab.folder / "outside.js").write_text("secret")
     (folder / "link.js").symlink_to(lab.folder / "outside.js")
-    for path in ("easel_extension.py", "..%2F..%2Foutside.js", "link.js", "config.json", "%2Fetc%2Fpasswd", "no.js"):
+    for path in (
+        "easel_extension.py",
+        "..%2F..%2Foutside.js",
+        "link.js",
+        "config.json",
+        "%2Fetc%2Fpasswd",
+        "no.js",
+    ):
         assert lab.client.get(f"/easel/extensions/hello/files/{path}").status_code == 404, path
     (lab.folder / "extensions" / "wrong" / "style.css").write_text("a {}")
     assert lab.client.get("/easel/extensions/wrong/files/style.css").status_code == 404
@@ -162,7 +174,11 @@ def test_installing_and_updating_by_git(lab: Lab) -> None:
     assert state["installed"] == "nice-one" and state["restart"]
     assert not lab.one("nice-one")["loaded"] and lab.one("nice-one")["version"]["branch"] == "main"
     item = next(i for i in lab.client.get("/sdapi/v1/extensions").json() if i["name"] == "nice-one")
-    assert item["remote"] == str(source) and len(item["commit_hash"]) == 40 and item["version"] == item["commit_hash"][:8]
+    assert (
+        item["remote"] == str(source)
+        and len(item["commit_hash"]) == 40
+        and item["version"] == item["commit_hash"][:8]
+    )
     assert len(item["commit_date"]) == 19
     assert lab.post("check") == {"nice-one": 0}
     commit(source, "news")
@@ -215,7 +231,12 @@ def test_addresses_that_are_refused(lab: Lab, source: str) -> None:
 
 
 def test_addresses_that_are_taken() -> None:
-    for source in ("https://example.org/a/b.git", "ssh://git@example.org/a", "git@example.org:a/b.git", "/a/b"):
+    for source in (
+        "https://example.org/a/b.git",
+        "ssh://git@example.org/a",
+        "git@example.org:a/b.git",
+        "/a/b",
+    ):
         assert git.check_url(f" {source} ") == source
     assert [name_of(s) for s in ("https://e.org/a/b.git", "git@e.org:c.git", "/x/d/")] == ["b", "c", "d"]
     for source in ("https://e.org/..", "/x/.hidden", "https://e.org/-x", "/x/a b"):

@@ -35,6 +35,8 @@ def picture(image: Image.Image, about: PictureInfo, me: Me) -> Image.Image | Non
 
 
 @hookimpl
-def infotext(parameters: dict[str, Any], request: PictureRequest, number: int, me: Me) -> dict[str, Any] | None:
+def infotext(
+    parameters: dict[str, Any], request: PictureRequest, number: int, me: Me
+) -> dict[str, Any] | None:
     width, colour = border(request, me)
     return parameters | {"Border": f"{width} {colour}"} if width else None

@@ -14,7 +14,9 @@ _before: dict[str, Tensor] = {}
 @hookimpl
 def step(latents: Tensor, at: StepInfo, me: Me) -> None:
     before = _before.get("latents")
-    change = 0.0 if before is None or before.shape != latents.shape else (latents - before).abs().mean().item()
+    change = (
+        0.0 if before is None or before.shape != latents.shape else (latents - before).abs().mean().item()
+    )
     _before["latents"] = latents.clone()
     with open(me.folder / "steps.csv", "a", newline="", encoding="utf-8") as file:
         csv.writer(file).writerow([at.of.numbers.start, at.of.stage, at.number, f"{change:.5f}"])

@@ -39,6 +39,7 @@ from modules.models.text_encoder import TextEncoder
 from modules.models.text_layouts import Origin, Origins, find_text
 from modules.models.tokenizer import EOS
 from modules.models.unet import UNet
+from modules.models.uninitialised import uninitialised
 from modules.models.vae_catalogue import VaeFile
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _shapes(file: TensorFile, origins: Origins) -> dict[str, tuple[int, ...]]:
 
 def _built(make: Callable[[], Network]) -> Network:
     """A network without weights."""
-    with torch.device("meta"):
+    with uninitialised():
         return make()
 
 
@@ -162,13 +163,17 @@ def _fill(
     device: torch.device,
     dtype: torch.dtype,
     channels_last: bool = True,
+    except_in: str | None = None,
 ) -> Network:
-    """Give a network on the meta device its weights; tensors that it has no place for are left out."""
+    """Give a network on the meta device its weights; tensors that it has no place for are left out.
+
+    Args: channels_last: the memory layout of convolutions, but for those whose names begin with `except_in`.
+    """
     wanted = network.state_dict()
     _check_shapes(wanted, file, origins)
     weights = {}
     for name, place in wanted.items():
-        last = channels_last and place.ndim == 4
+        last = channels_last and place.ndim == 4 and not (except_in and name.startswith(except_in))
         layout = torch.channels_last if last else torch.contiguous_format
         empty = torch.empty(place.shape, dtype=dtype, device=device, memory_format=layout)
         weights[name] = _filled(empty, file, name, origins[name])
@@ -223,10 +228,9 @@ def _vae(file: TensorFile, prefix: str, scale: float, compute: Compute) -> Autoe
     origins = _part(file, prefix)
     config = autoencoder_config(_shapes(file, origins), scale)
     vae = _built(lambda: Autoencoder(config))
-    filled = _fill(vae, file, origins, compute.home_of("vae"), compute.vae, compute.channels_last)
     # on a CPU, torch's group norm over channels_last loses flat pictures to rounding
-    filled.encoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return filled
+    encoder = "encoder." if compute.device_of("vae").type == "cpu" else None
+    return _fill(vae, file, origins, compute.home_of("vae"), compute.vae, compute.channels_last, encoder)
 
 
 def _text_tower(file: TensorFile, rules: TextRules, compute: Compute) -> TextTower:

@@ -248,7 +248,7 @@ class Hooks:
 
     @hookspec
     def conditioning(self, guidance: Guidance, about: PassInfo, me: Me) -> Guidance | None:
-        """Change what the pass is steered by: the encoded prompts, their weights, the CFG scale."""
+        """Change what a pass is steered by: encoded prompts, weights, CFG scale. Not asked again for the refiner."""
 
     @hookspec
     def denoised(self, latents: Tensor, at: StepInfo, me: Me) -> Tensor | None:
