@@ -8,6 +8,7 @@ import { byId, present } from "./dom.js";
 import { wireExtras } from "./extras.js";
 import { fields } from "./fields.js";
 import { restore, sendAlong, suggestSize, wireForm } from "./form.js";
+import { wireExtensions } from "./extensions.js";
 import { wireGallery } from "./gallery.js";
 import { wireHires } from "./hires.js";
 import { wireInfotext } from "./infotext.js";
@@ -90,6 +91,7 @@ async function start() {
   watchJobs();
   wireExtras();
   wireMerger();
+  wireExtensions();
   followSettings();
   connect();
   window.easelTheme?.apply();

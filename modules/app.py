@@ -40,9 +40,10 @@ from modules.networks.lora.catalogue import LoraCatalogue
 from modules.networks.names import FileNames, NetworkNames
 from modules.networks.readable_embeddings import ReadableEmbeddings
 from modules.plugins.manager import PluginManager
+from modules.plugins.start import ExtensionOptions, load_extensions
 from modules.prompts.style_book import StyleBook
 from modules.prompts.wildcards import Wildcards
-from modules.sampling.catalogue import SAMPLERS, SCHEDULERS
+from modules.sampling.catalogue import all_samplers, all_schedulers
 from modules.settings.store import SettingsStore
 from modules.version import VERSION
 
@@ -95,6 +96,7 @@ class Application:
         """End the running job within a step (it goes on at the next start), and close the files."""
         self.merger.close()
         self.worker.close()
+        self.plugins.close()
         self.database.close()
         self.cache.close()
 
@@ -110,8 +112,11 @@ class Application:
         """
         self.models.reload(_chosen_checkpoint(self.settings, self.checkpoints))
 
-    def rest_services(self, shut_down: Callable[[], None]) -> RestServices:
+    def rest_services(
+        self, shut_down: Callable[[], None], *, may_change_extensions: bool = True
+    ) -> RestServices:
         """What the routes need."""
+        from modules.plugins.services import ExtensionControl
         from modules.rest.services import RestServices
 
         readable = ReadableEmbeddings(self.folders.embedding_folders())
@@ -127,6 +132,7 @@ class Application:
             refresh_checkpoints=self.refresh_models,
             version=f"Easel {VERSION}",
             shut_down=shut_down,
+            extensions=ExtensionControl(self.plugins, self.settings, allowed=may_change_extensions),
             inputs=self.inputs,
             vaes=lambda: _vae_files(self.vaes),
             unload_checkpoint=lambda: self.models.unload(),
@@ -156,11 +162,12 @@ class Application:
         return PageServices(
             queue=self.queue,
             settings=self.settings,
-            samplers=lambda: [sampler.name for sampler in SAMPLERS],
-            schedulers=lambda: [scheduler.label for scheduler in SCHEDULERS],
+            samplers=lambda: [sampler.name for sampler in all_samplers()],
+            schedulers=lambda: [scheduler.label for scheduler in all_schedulers()],
             checkpoints=lambda: [_checkpoint_choice(c) for c in self.checkpoints.all()],
             refresh_checkpoints=self.refresh_models,
             extension_tabs=self.plugins.tabs,
+            extension_controls=self.plugins.page.build_controls,
             vaes=lambda: _vae_files(self.vaes),
             upscalers=lambda: [upscaler.name for upscaler in self.extras.upscalers.all()],
             face_restorers=lambda: [one.name for one in self.extras.faces.all()] if self.extras.faces else [],
@@ -175,6 +182,7 @@ def build(
     vae_files: tuple[Path, ...] = (),
     compute_options: ComputeOptions | None = None,
     warm_up: bool = True,
+    extensions: ExtensionOptions | None = None,
 ) -> Application:
     """Build all services.
 
@@ -184,12 +192,14 @@ def build(
         vae_files: single VAEs added to the list (`--vae-path`).
         styles_files: files with styles; none means `styles.csv` in the data folder.
         warm_up: load the model right after the start, and not with the first job.
+        extensions: which extensions are loaded, and with which flags; None: all that the settings say.
     """
 
     def computing() -> Compute:
         return choose(compute_options)
 
     settings = SettingsStore(folders.settings)
+    plugins = load_extensions(folders.data, folders.extensions, settings, extensions or ExtensionOptions())
     events = EventHub()
     database = Database(folders.database)
     cache = FileCache(folders.cache / "files.sqlite")
@@ -209,14 +219,15 @@ def build(
         cache,
     )
     hypernetworks = [FileNames(folder, (".pt",)) for folder in folders.hypernetwork_folders()]
-    networks = Networks([LoraTags(loras), HypernetworkTags(hypernetworks)])
+    networks = Networks([LoraTags(loras), HypernetworkTags(hypernetworks), plugins.tables.networks])
     if checkpoint_files:
         settings.update({"model.checkpoint": catalogue.all()[0].filename})
 
     def tiling() -> Tiling:
         return Tiling(settings.current.upscaling.tile, settings.current.upscaling.tile_overlap)
 
-    upscalers = Upscalers(UpscalerModels(folders.upscaler_folders(), computing, tiling).all)
+    models_of_files = UpscalerModels(folders.upscaler_folders(), computing, tiling)
+    upscalers = Upscalers(lambda: [*models_of_files.all(), *plugins.tables.upscalers()])
     extras = Tools(inputs, upscalers, FaceRestorers(folders.face_restorer_folders(), computing))
 
     def checked(request: Request) -> Request:
@@ -238,6 +249,7 @@ def build(
         extras=extras,
         preview_method=lambda: settings.current.previews.method,
         preview_folder=folders.models / "VAE-approx",
+        hooks=plugins.generation,
     )
     return Application(
         folders=folders,
@@ -252,7 +264,7 @@ def build(
         queue=queue,
         pictures=pictures,
         engine=engine,
-        plugins=PluginManager(folders.extensions),
+        plugins=plugins,
         styles=StyleBook(styles_files or (folders.data / "styles.csv",)),
         wildcards=wildcards,
         library=library,
@@ -266,6 +278,7 @@ def build(
             events,
             settings,
             bar=TerminalBar(),
+            hooks=plugins.generation,
             warm_up=(lambda: engine.prepare(_chosen_checkpoint(settings, catalogue))) if warm_up else None,
         ),
     )
@@ -290,13 +303,16 @@ def _vae_files(vaes: VaeCatalogue) -> list[tuple[str, Path]]:
 def _sampler_infos() -> list[SamplerInfo]:
     from modules.rest.services import SamplerInfo
 
-    return [SamplerInfo(s.name, s.aliases, s.options()) for s in SAMPLERS]
+    return [SamplerInfo(s.name, s.aliases, s.options()) for s in all_samplers()]
 
 
 def _scheduler_infos() -> list[SchedulerInfo]:
     from modules.rest.services import SchedulerInfo
 
-    return [SchedulerInfo(s.name, s.label, s.aliases, s.default_rho, s.needs_inner_model) for s in SCHEDULERS]
+    return [
+        SchedulerInfo(s.name, s.label, s.aliases, s.default_rho, s.needs_inner_model)
+        for s in all_schedulers()
+    ]
 
 
 def _checkpoint_info(checkpoint: Checkpoint) -> CheckpointInfo:

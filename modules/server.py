@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import subprocess
 import sys
 import threading
 import time
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modules.app import Application, build
-from modules.cli import CommandLine, parse
+from modules.cli import CommandLine, parse, warn_of_unknown
 from modules.older_settings import take_over_settings
+from modules.plugins.start import ExtensionOptions
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -29,7 +33,7 @@ def main(arguments: list[str], started: float) -> int:
 
     Args: started: `time.perf_counter()` at the start of the program.
     """
-    command_line = parse(arguments)
+    command_line = parse(arguments, warn=False)
     logging.basicConfig(level=command_line.log_level, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -40,20 +44,37 @@ def main(arguments: list[str], started: float) -> int:
         vae_files=command_line.vae_files,
         compute_options=command_line.compute_options(),
         warm_up=not command_line.quick_start,
+        extensions=ExtensionOptions(command_line.extensions, command_line.unknown, command_line.install),
     )
+    warn_of_unknown(application.plugins.unknown_words)
     if command_line.older_home is not None:
         take_over_settings(application, command_line.older_home / "config.json")
     try:
-        return _serve(application, command_line, started)
+        code, again = _serve(application, command_line, started)
     finally:
         application.close()
+    return start_again() if again else code
 
 
-def _serve(application: Application, command_line: CommandLine, started: float) -> int:
-    """Listen until the end; returns the exit code."""
+def start_again() -> int:
+    """Become a new process with the same command line; on Windows, run one and return its exit code."""
+    command = [sys.executable, *(word for word in sys.argv if word != "--autolaunch"), "--no-autolaunch"]
+    sys.stdout.flush()
+    if sys.platform == "win32":
+        return subprocess.call(command)
+    os.execv(command[0], command)
+
+
+def _serve(application: Application, command_line: CommandLine, started: float) -> tuple[int, bool]:
+    """Listen until the end; returns the exit code, and whether to start again."""
     from modules.rest.server import Server
 
     server: Server
+    again = threading.Event()
+
+    def restart() -> None:
+        again.set()
+        server.stop()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -62,7 +83,7 @@ def _serve(application: Application, command_line: CommandLine, started: float) 
         welcome.start()
         yield
 
-    app = _build_app(application, command_line, lifespan, shut_down=lambda: server.stop())
+    app = _build_app(application, command_line, lifespan, lambda: server.stop(), restart)
     server = Server(
         app,
         command_line.host,
@@ -73,7 +94,7 @@ def _serve(application: Application, command_line: CommandLine, started: float) 
         timeout_keep_alive=command_line.timeout_keep_alive,
     )
     server.run()
-    return 0 if server.started else 1
+    return (0 if server.started else 1), again.is_set()
 
 
 def _build_app(
@@ -81,11 +102,18 @@ def _build_app(
     command_line: CommandLine,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
     shut_down: Callable[[], None],
+    restart: Callable[[], None],
 ) -> FastAPI:
     """All routes, and the page on top of them unless it isn't wanted."""
     from modules.rest.build import build_app
 
-    app = build_app(application.rest_services(shut_down), command_line.server_options())
+    services = application.rest_services(
+        shut_down, may_change_extensions=command_line.extensions_may_be_changed
+    )
+    parts = application.plugins.page
+    app = build_app(
+        replace(services, restart=restart), command_line.server_options(), more_routes=parts.add_routes
+    )
     app.router.lifespan_context = lifespan  # before the page is mounted: Gradio wraps it in its own
     if not command_line.nowebui:
         import gradio
@@ -93,7 +121,8 @@ def _build_app(
         from modules.pages.build import build_page, page_options
 
         page = build_page(application.page_services())
-        app = gradio.mount_gradio_app(app, page, path="/", **page_options(command_line.theme))
+        app = gradio.mount_gradio_app(app, page, path="/", **page_options(command_line.theme, parts.head()))
+    parts.started(app)
     return app
 
 

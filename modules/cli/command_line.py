@@ -60,6 +60,9 @@ class CommandLine:
         no_half, no_half_vae, use_cpu, device_id, precision: where and how to compute; None: not said.
         memory, medium_for_xl: how much of a model is on the graphics card at a time.
         nan_check: say so when a result is no numbers.
+        extensions: which are loaded at most; extension_access: they may be switched from a page without a password.
+        install: what extensions need may be installed at the start.
+        unknown: words that may be flags of extensions.
     """
 
     host: str = LOCALHOST
@@ -102,6 +105,10 @@ class CommandLine:
     memory: Memory = "normal"
     medium_for_xl: bool = False
     nan_check: bool = True
+    extensions: Literal["none disabled", "extra disabled", "all disabled"] = "none disabled"
+    extension_access: bool = False
+    install: bool = True
+    unknown: tuple[str, ...] = ()
 
     def folders(self) -> Folders:
         """Where things lie."""
@@ -141,6 +148,11 @@ class CommandLine:
             medium_for_xl=self.medium_for_xl,
             nan_check=self.nan_check,
         )
+
+    @property
+    def extensions_may_be_changed(self) -> bool:
+        """Whether the page may put in, switch and reload extensions: nobody else can reach it, or it has a password."""
+        return not self.listen or bool(self.gradio_auth or self.api_auth) or self.extension_access
 
     def server_options(self) -> ServerOptions:
         """How the server listens."""
@@ -394,6 +406,9 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     add("--disable-nan-check", action="store_true", help="don't look for results that are no numbers")
     add("--use-cpu", nargs="+", default=[], metavar="NAME", help="compute on the CPU")
     add("--device-id", metavar="N", help="which graphics card")
+    add("--disable-all-extensions", action="store_true", help="load no extension")
+    add("--disable-extra-extensions", action="store_true", help="load only extensions that came along")
+    add("--enable-insecure-extension-access", action="store_true", help="switch extensions from any page")
 
 
 def is_local(address: str) -> bool:
@@ -404,14 +419,17 @@ def is_local(address: str) -> bool:
         return address.lower() == "localhost"
 
 
-def parse(arguments: Sequence[str], program: str = "webui.py") -> CommandLine:
+def parse(arguments: Sequence[str], program: str = "webui.py", *, warn: bool = True) -> CommandLine:
     """The command line. What older and unknown flags are about goes to stderr.
+
+    Args: warn: of words that no flag of ours explains; else they are `unknown`, see `warn_of_unknown`.
 
     Raises: SystemExit: code 2 after a sentence on stderr, for values that can't be used; 0 after `--help`.
     """
     parser = _parser(program)
     values, rest = parser.parse_known_args(list(arguments))
-    _warn_of_unknown(parser, rest)
+    if warn:
+        _warn_of_unknown(parser, rest)
     users = tuple(values.gradio_auth + values.gradio_auth_path)
     host = values.server_name or (EVERYWHERE if values.listen else LOCALHOST)
     listen = not is_local(host)
@@ -457,7 +475,24 @@ def parse(arguments: Sequence[str], program: str = "webui.py") -> CommandLine:
         memory="low" if values.lowvram else "medium" if values.medvram else "normal",
         medium_for_xl=values.medvram_sdxl,
         nan_check=not values.disable_nan_check,
+        extensions=_extensions(values),
+        extension_access=values.enable_insecure_extension_access,
+        install=not {"--skip-install", "--skip-prepare-environment"} & set(arguments),
+        unknown=tuple(rest),
     )
+
+
+def warn_of_unknown(words: Sequence[str], program: str = "webui.py") -> None:
+    """Say on stderr which words of the command line nobody knows, extensions included."""
+    _warn_of_unknown(_parser(program), words)
+
+
+def _extensions(
+    values: argparse.Namespace,
+) -> Literal["none disabled", "extra disabled", "all disabled"]:
+    if values.disable_all_extensions:
+        return "all disabled"
+    return "extra disabled" if values.disable_extra_extensions else "none disabled"
 
 
 def _check(parser: _Parser, values: argparse.Namespace, listen: bool, password: bool) -> None:

@@ -25,7 +25,7 @@ def build_page(services: PageServices) -> gr.Blocks:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio as gr
 
-    from modules.pages import extras, merger, top_bar, workbench
+    from modules.pages import extensions, extras, merger, top_bar, workbench
 
     with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True) as page:
         top_bar.build(services, page)
@@ -37,22 +37,31 @@ def build_page(services: PageServices) -> gr.Blocks:
             with gr.Tab(merger.TITLE, elem_id=merger.ELEM_ID, id=merger.ELEM_ID):
                 merger.build(services)
             for tab in services.extension_tabs():
-                with gr.Tab(tab.title, elem_id=f"tab_{tab.elem_id}", id=tab.elem_id):
+                with gr.Tab(
+                    tab.title,
+                    elem_id=f"tab_{tab.elem_id}",
+                    id=tab.elem_id,
+                    elem_classes="easel-extension-tab",
+                ):
                     tab.build()
+            with gr.Tab(extensions.TITLE, elem_id=extensions.ELEM_ID, id=extensions.ELEM_ID):
+                extensions.build()
         workbench.build(services)
     return page
 
 
-def page_options(colours: Literal["light", "dark"] | None = None) -> dict[str, Any]:
+def page_options(colours: Literal["light", "dark"] | None = None, more_head: str = "") -> dict[str, Any]:
     """Keyword arguments of `gradio.mount_gradio_app` besides the path.
 
-    Args: colours: what a browser shows whose user has not chosen yet; None follows the system.
+    Args:
+        colours: what a browser shows whose user has not chosen yet; None follows the system.
+        more_head: further elements for the head, of extensions.
     """
     from modules.pages.theme import theme
 
     return {
         "theme": theme(),
-        "head": head(colours),
+        "head": f"{head(colours)}\n{more_head}",
         "favicon_path": str(ICON),
         "footer_links": [],
         "run_history": False,

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from modules.jobs.queue import JobQueue
+from modules.pages.fields import Kind
 from modules.settings.store import SettingsStore
 
 _HASH = re.compile(r"\s*\[[0-9a-f]+\]$")
@@ -53,7 +54,31 @@ class ExtensionTab(Protocol):
         """Makes its components; called inside the tab."""
 
 
+class ExtensionControl(Protocol):
+    """A control that an extension adds to the form."""
+
+    @property
+    def extension(self) -> str:
+        """The extension's name."""
+
+    @property
+    def key(self) -> str:
+        """The control's name."""
+
+    @property
+    def tabs(self) -> tuple[Kind, ...]:
+        """In which tabs it counts."""
+
+    @property
+    def component(self) -> Any:
+        """The Gradio component."""
+
+
 def _no_tabs() -> Sequence[ExtensionTab]:
+    return ()
+
+
+def _no_controls(classes_of: Callable[[Sequence[Kind]], list[str]]) -> Sequence[ExtensionControl]:
     return ()
 
 
@@ -67,6 +92,8 @@ class PageServices:
 
     Args:
         samplers, schedulers: names as they are shown and as a request takes them.
+        extension_controls: puts the extensions' controls on the page; it is told which HTML classes a part has that is
+            shown in some tabs only.
         vaes: names and files of the VAEs.
         upscalers: names of the upscalers, without "None".
         face_restorers: names of the face restorations whose files are there.
@@ -79,6 +106,9 @@ class PageServices:
     checkpoints: Callable[[], list[CheckpointChoice]]
     refresh_checkpoints: Callable[[], None]
     extension_tabs: Callable[[], Sequence[ExtensionTab]] = _no_tabs
+    extension_controls: Callable[[Callable[[Sequence[Kind]], list[str]]], Sequence[ExtensionControl]] = (
+        _no_controls
+    )
     vaes: Callable[[], Sequence[tuple[str, Path]]] = _no_vaes
     upscalers: Callable[[], list[str]] = list
     face_restorers: Callable[[], list[str]] = list

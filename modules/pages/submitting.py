@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from modules.faults import Fault, InvalidField
@@ -13,6 +14,9 @@ from modules.pages.services import PageServices
 
 SOURCE = "source"
 """The value that holds, as JSON, the kind of the request and what has no component (`form.CARRIED`)."""
+
+EXTENSION = "extension/{}/{}/{}"
+"""The name of a value of an extension's control: the extension, the control, the tabs where it counts."""
 
 
 def submit_form(values: Mapping[str, Any], services: PageServices) -> dict[str, Any]:
@@ -25,9 +29,21 @@ def submit_form(values: Mapping[str, Any], services: PageServices) -> dict[str, 
         kind = _kind(source)
         carried = {name: source[name] for name in CARRIED if source.get(name) is not None}
         request = to_request(kind, {**values, **carried}, services.settings.current)
+        request = replace(request, extensions=_of_extensions(values, kind))
         return {"job": services.queue.submit(request, origin="page").id}
     except Fault as fault:
         return {"error": fault.message, "field": component_of(fault.field, kind) or fault.field}
+
+
+def _of_extensions(values: Mapping[str, Any], kind: Kind) -> dict[str, dict[str, Any]]:
+    """The values of extensions' controls that count for this kind, by extension and control."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        if name.startswith("extension/"):
+            extension, key, tabs = name.removeprefix("extension/").split("/")
+            if kind in tabs.split(","):
+                found.setdefault(extension, {})[key] = value
+    return found
 
 
 def _read(text: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ the page holds them once. What happens after a press is shown by `javascript/`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from modules.pages import panels
@@ -14,7 +15,7 @@ from modules.pages.components import Form, only
 from modules.pages.fields import FIELDS, HIRES, KINDS
 from modules.pages.markup import piece
 from modules.pages.services import PageServices
-from modules.pages.submitting import SOURCE, submit_form
+from modules.pages.submitting import EXTENSION, SOURCE, submit_form
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -35,6 +36,10 @@ def build(services: PageServices) -> None:
             generate = _compose(form)
             with gr.Column(elem_id="txt2img_settings"):
                 _settings(form)
+                added = {
+                    EXTENSION.format(one.extension, one.key, ",".join(one.tabs)): one.component
+                    for one in services.extension_controls(lambda kinds: only(*kinds))
+                }
         with gr.Column(elem_id="easel_right"):
             with gr.Column(elem_id="txt2img_results"):
                 piece("source")
@@ -42,7 +47,7 @@ def build(services: PageServices) -> None:
                 piece("recipe")
             with gr.Column(elem_id="txt2img_gallery"):
                 piece("gallery")
-        _wire(services, form, generate)
+        _wire(services, form, generate, added)
 
 
 def _compose(form: Form) -> gr.Button:
@@ -91,12 +96,12 @@ def _settings(form: Form) -> None:
             form.number("noise.resize_from_height", step=8)
 
 
-def _wire(services: PageServices, form: Form, generate: gr.Button) -> None:
+def _wire(services: PageServices, form: Form, generate: gr.Button, added: Mapping[str, gr.Component]) -> None:
     """Events. Only Generate asks the server; `window.easel` (in `javascript/form.js`) does the rest in the browser."""
     import gradio as gr
 
     components = form.components
-    names = {component: name for name, component in components.items()}
+    names = {component: name for name, component in [*components.items(), *added.items()]}
     ordered = [components[name] for name in ORDER]
     source, receipt = gr.Textbox(visible=False), gr.Textbox(visible=False)
     names[source] = SOURCE
@@ -107,10 +112,10 @@ def _wire(services: PageServices, form: Form, generate: gr.Button) -> None:
         return json.dumps(answer)
 
     # Gradio sorts a set of inputs by the order in which they were made.
-    sent = json.dumps([*components, SOURCE])
+    sent = json.dumps([*components, *added, SOURCE])
     generate.click(
         submit,
-        inputs={*ordered, source},
+        inputs={*ordered, *added.values(), source},
         outputs=receipt,
         queue=False,
         preprocess=False,

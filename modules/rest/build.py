@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from modules.rest import (
     events,
+    extensions,
     extras,
     gallery,
     image_to_image,
@@ -36,11 +39,16 @@ __all__ = ["RestServices", "ServerOptions", "build_app"]
 
 
 def build_app(
-    services: RestServices, options: ServerOptions, heartbeat: float = events.HEARTBEAT_SECONDS
+    services: RestServices,
+    options: ServerOptions,
+    heartbeat: float = events.HEARTBEAT_SECONDS,
+    more_routes: Callable[[FastAPI], None] | None = None,
 ) -> FastAPI:
     """The application. `app.state.closing` is a `Closing`: set it when the server is to end.
 
-    Args: heartbeat: seconds of silence after which an open stream of events is sent a comment.
+    Args:
+        heartbeat: seconds of silence after which an open stream of events is sent a comment.
+        more_routes: adds those of extensions.
     """
     app = FastAPI(
         title="Easel",
@@ -71,9 +79,12 @@ def build_app(
         prompts.routes(services),
         styles.routes(services),
         static.routes(options.static_root),
-        _nothing_else(),
+        extensions.routes(services.extensions, services.restart),
     ):
         app.include_router(router)
+    if more_routes is not None:
+        more_routes(app)
+    app.include_router(_nothing_else())
     install_handlers(app)
     _add_guards(app, options)
     return app

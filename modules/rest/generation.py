@@ -75,6 +75,7 @@ def common_fields(body: GenerationBody, settings: Settings) -> dict[str, Any]:
         "vae": settings.model.vae,
         "save": body.save_images and not body.do_not_save_samples and settings.saving.save,
         "refiner": _refiner(body),
+        "extensions": body.extensions,
         "sampling": _sampling(body, settings, sampler),
         "noise": _noise(body, settings),
         "text": replace(text_options(settings), networks=not body.disable_extra_networks),

@@ -56,6 +56,7 @@ class GenerationBody(BaseModel):
     save_images: bool = False
     alwayson_scripts: dict[str, Any] = {}
     infotext: str | None = None
+    extensions: dict[str, dict[str, Any]] = {}
 
     @model_validator(mode="before")
     @classmethod

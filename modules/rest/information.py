@@ -15,7 +15,6 @@ EMPTY: dict[str, Any] = {
     "latent-upscale-modes": [],
     "scripts": {"txt2img": [], "img2img": []},
     "script-info": [],
-    "extensions": [],
 }
 """`GET` routes of which this version has nothing to tell."""
 

@@ -22,6 +22,7 @@ from modules.settings.store import SettingsStore
 
 if TYPE_CHECKING:
     from modules.networks.embeddings import Embeddings
+    from modules.rest.extensions import ExtensionServices
 
 MEBIBYTE = 1024 * 1024
 Users = tuple[tuple[str, str], ...]
@@ -122,6 +123,8 @@ class RestServices:
         merger: merges checkpoints; None: that can't be done here.
         extras: what finished pictures are upscaled with; None: they can't be.
         vaes: names and files of the VAEs.
+        extensions: None: there are none.
+        restart: ends the program and starts it anew; None: that can't be done.
         unload_checkpoint, reload_checkpoint: free the memory of the loaded model; load the chosen one anew.
         library: the cards of networks; None: there is none.
         loras: the files of the LoRA family; None knows none.
@@ -148,6 +151,8 @@ class RestServices:
     vaes: Callable[[], Sequence[tuple[str, Path]]] = tuple
     unload_checkpoint: Callable[[], None] = _nothing
     reload_checkpoint: Callable[[], None] = _nothing
+    extensions: ExtensionServices | None = None
+    restart: Callable[[], None] | None = None
     library: NetworkLibrary | None = None
     loras: LoraCatalogue | None = None
     embeddings: Callable[[], Embeddings] | None = None
