@@ -34,7 +34,7 @@ PYTHON = "{}.{}".format(*sys.version_info[:2])
 
 # k-diffusion declares a whole training stack as its dependencies; only k_diffusion.sampling is used here.
 # What sampling needs stands in requirements.txt.
-# spandrel asks for torchvision, which must fit torch's build exactly; Easel does without (modules/imaging/architectures.py).
+# spandrel asks for torchvision, which must fit torch exactly; Easel does without (modules/imaging/architectures.py).
 WITHOUT_DEPENDENCIES = ["k-diffusion==0.1.1.post1", "spandrel==0.4.2"]
 
 # PyTorch publishes its builds by kind here: the CPU build for Linux, the CUDA build for Windows.

@@ -18,6 +18,7 @@ export const send = (method, path, body) =>
   ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 export const interrupt = () => post("easel/interrupt");
+export const finish = () => post("easel/finish");
 export const skip = () => post("easel/skip");
 export const cancel = (job) => post(`easel/jobs/${job}/cancel`);
 export const job = (id) => ask(`easel/jobs/${id}`);
@@ -29,6 +30,12 @@ export const names = (kind, text, limit) =>
 export const styles = () => ask("easel/styles");
 export const putStyle = (style) => send("PUT", "easel/styles", style);
 export const deleteStyle = (name) => ask(`easel/styles?name=${encodeURIComponent(name)}`, { method: "DELETE" });
+/** The styles that prompts hold, and the prompts without them: `{styles, prompt, negative_prompt}`. */
+export const recogniseStyles = (prompts) => send("POST", "easel/styles/recognise", prompts);
+
+export const settings = () => ask("easel/settings");
+/** Change settings by dotted names; an error has the `field` to blame. */
+export const changeSettings = (changes) => send("PATCH", "easel/settings", changes);
 
 export const mergeState = () => ask("internal/merge");
 export const beginMerge = (order) => send("POST", "internal/merge", order);

@@ -23,6 +23,8 @@ export const fields = JSON.parse(byId("easel_fields").textContent);
 /** The switch of hires fix, which is no part of a request. */
 export const HIRES = "hires.enabled";
 const SAME = "As above";
+export const NO_REFINER = "None";
+export const BY_SETTINGS = "As in the settings";
 
 /** The block of a field on the page. */
 export const blockOf = (field) => byId(field.id);
@@ -59,6 +61,7 @@ export function valuesOf(request) {
   for (const field of fieldsOf(kind)) {
     const value = field.path && at(request, field.path);
     if (value !== undefined) values[field.name] = shown(field, value);
+    else if (field.name === "refiner.checkpoint") values[field.name] = NO_REFINER;
   }
   return values;
 }

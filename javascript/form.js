@@ -5,6 +5,7 @@
 import { clearErrors, showError } from "./alerts.js";
 import { byId } from "./dom.js";
 import { fields, valuesOf } from "./fields.js";
+import { lookForStyles } from "./recognised.js";
 import { state } from "./store.js";
 import { choose, withChosen } from "./styles.js";
 import { openKind } from "./tabs.js";
@@ -54,7 +55,9 @@ export function fill(changes) {
 /** Fill the form from a request, as the server describes it. Its prompts hold their styles, so none stay chosen. */
 export function fillFromRequest(request, changes = {}) {
   choose([]);
-  fill({ ...valuesOf(request), ...changes });
+  const next = { ...valuesOf(request), ...changes };
+  fill(next);
+  lookForStyles(next);
 }
 
 /** What the open tab adds to a request, and what stands in its way: see `source/carry.js`. */

@@ -4,9 +4,10 @@ import { showError } from "./alerts.js";
 import { PROMPTS, areaOf } from "./boxes.js";
 import { dataUrl } from "./canvas/png.js";
 import { byId } from "./dom.js";
-import { HIRES, named } from "./fields.js";
+import { BY_SETTINGS, HIRES, NO_REFINER, named } from "./fields.js";
 import { fill } from "./form.js";
 import { parse } from "./recipe.js";
+import { lookForStyles } from "./recognised.js";
 import { choose } from "./styles.js";
 import { showTab } from "./tabs.js";
 
@@ -19,6 +20,8 @@ const TEXTS = {
   "Hires schedule type": "hires.scheduler",
   "Hires prompt": "hires.prompt",
   "Hires negative prompt": "hires.negative_prompt",
+  VAE: "vae",
+  Refiner: "refiner.checkpoint",
 };
 const NUMBERS = {
   Steps: "steps",
@@ -35,6 +38,7 @@ const NUMBERS = {
   "Masked area padding": "mask.padding",
   "Conditional mask weight": "picture.mask_weight",
   "Image CFG scale": "image_cfg_scale",
+  "Refiner switch at": "refiner.switch_at",
 };
 const CONTENTS = { fill: 1, original: 0, "latent noise": 2, "latent nothing": 3 };
 
@@ -56,7 +60,7 @@ export function fieldsFrom({ prompt, negative, parameters }) {
   else if (!hires && masked) kind = "inpaint";
   else if (!hires && strength >= 0) kind = "img2img";
 
-  const changes = { prompt, negative_prompt: negative, "noise.variation_strength": 0 };
+  const changes = { prompt, negative_prompt: negative, "noise.variation_strength": 0, vae: BY_SETTINGS, "refiner.checkpoint": NO_REFINER };
   for (const [name, field] of Object.entries(TEXTS)) if (name in said) changes[field] = said[name];
   for (const [name, field] of Object.entries(NUMBERS)) if (Number.isFinite(parseFloat(said[name]))) changes[field] = parseFloat(said[name]);
   const [width, height] = size(said.Size);
@@ -88,6 +92,7 @@ export function useRecipe(text) {
   choose([]);
   showTab(kind);
   fill(changes);
+  lookForStyles(changes);
 }
 
 /** Wire the prompt boxes. */

@@ -14,6 +14,7 @@ export function wireProgress() {
   });
   byId("txt2img_interrupt").addEventListener("click", (event) => press(event.currentTarget, stop, "Stopping …"));
   byId("txt2img_skip").addEventListener("click", (event) => press(event.currentTarget, api.skip, "Skipping …"));
+  byId("txt2img_finish").addEventListener("click", (event) => press(event.currentTarget, finish, "Stopping after this picture"));
   render();
 }
 
@@ -48,6 +49,23 @@ function starting(job) {
 /** End the job at work; one that has not begun is taken out of the queue. */
 const stop = () => (runningJob() ? api.interrupt() : api.cancel(activeJob().id));
 
+/** End the job after the pictures that are being made. */
+async function finish() {
+  ending = runningJob()?.id ?? null;
+  try {
+    await api.finish();
+  } catch (error) {
+    ending = null;
+    throw error;
+  }
+}
+
+/** The job that was asked to end after its pictures. */
+let ending = null;
+
+/** There is something to leave out: pictures behind those that are being made. */
+const more = (job, progress) => job.status === "running" && Boolean(progress) && job.total > progress.picture + Math.max(1, progress.count);
+
 function render() {
   const { progress } = state;
   const job = activeJob();
@@ -58,7 +76,7 @@ function render() {
   document.body.classList.toggle("easel-working", working);
   if (!working) {
     document.title = TITLE;
-    for (const id of ["txt2img_interrupt", "txt2img_skip"]) release(byId(id));
+    for (const id of ["txt2img_interrupt", "txt2img_skip", "txt2img_finish"]) release(byId(id));
     return;
   }
   const percent = Math.round(100 * (progress?.fraction ?? 0));
@@ -71,6 +89,11 @@ function render() {
   box.querySelector("p").textContent = text;
   document.title = `${percent}% · ${TITLE}`;
   byId("txt2img_skip").hidden = job.total <= (job.request.batch_size ?? 1) || job.status === "queued";
+  if (ending !== job.id) {
+    ending = null;
+    release(byId("txt2img_finish"));
+  }
+  byId("txt2img_finish").hidden = !more(job, progress) && ending !== job.id;
   if (progress?.step === 0) release(byId("txt2img_skip"));
 }
 

@@ -56,7 +56,10 @@ class HiresBatch:
     def from_finished(self, name: str) -> Sampled:
         """The second pass on a finished picture, which stands for the first."""
         image = self.batch.picture(name, "firstpass_image").convert("RGB")
-        return self._second(self._upscaled(to_pixels([image] * len(self.batch.numbers))))
+        pixels = to_pixels([image] * len(self.batch.numbers))
+        if self._hires.upscaler in LATENT_UPSCALERS:  # what a picture lacks for these are its latents
+            return self.sample(self.batch.encode(pixels))
+        return self._second(self._upscaled(pixels))
 
     def sample(self, latents: Tensor) -> Sampled:
         """The second pass on the latents `[B, 4, h, w]` of the first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modules.pages.fields import FIELD, KINDS, LATENT_UPSCALERS, SAME, Kind
+from modules.pages.fields import BY_SETTINGS, FIELD, KINDS, LATENT_UPSCALERS, NO_REFINER, SAME, Kind
 from modules.pages.form import start_values
 from modules.pages.services import PageServices
 from modules.pages.top_bar import checkpoint_choices
@@ -33,6 +33,8 @@ class Form:
             "hires.sampler": [SAME, *samplers],
             "hires.scheduler": [SAME, *schedulers],
             "hires.checkpoint": [SAME, *checkpoint_choices(services)],
+            "vae": [BY_SETTINGS, "Automatic", "None", *(name for name, _ in services.vaes())],
+            "refiner.checkpoint": [NO_REFINER, *checkpoint_choices(services)],
         }
         self.components: dict[str, gr.Component] = {}
 
@@ -76,10 +78,17 @@ class Form:
             choices=choices,
             value=self._start[name] if self._start[name] in known else next(iter(known), None),
             label=field.label,
+            # A recipe may name a file that is not here: it is shown, and the server says that it is missing.
+            allow_custom_value=name in ("vae", "refiner.checkpoint"),
             min_width=0,
             elem_id=field.elem_id,
             elem_classes=only(*field.kinds),
         )
+
+    @property
+    def several_checkpoints(self) -> bool:
+        """Whether there is more than one checkpoint to choose from."""
+        return len(self._choices["refiner.checkpoint"]) > 2
 
     def segments(self, name: str) -> None:
         """One of a few words that stand side by side."""

@@ -31,6 +31,8 @@ LATENT_UPSCALERS = (
 )
 """The names in `generation.hires`, which would bring torch with it."""
 SAME = "As above"
+BY_SETTINGS = "As in the settings"
+NO_REFINER = "None"
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,24 @@ FIELDS: tuple[Field, ...] = (
         "Seed from height",
         "txt2img_seed_resize_from_h",
         "seed_resize_from_h",
+        fold=ADVANCED,
+    ),
+    Field("vae", "VAE", "txt2img_vae", optional=True, start=BY_SETTINGS, fold=ADVANCED),
+    Field(
+        "refiner.checkpoint",
+        "Refiner",
+        "txt2img_refiner_checkpoint",
+        "refiner_checkpoint",
+        optional=True,
+        start=NO_REFINER,
+        fold=ADVANCED,
+    ),
+    Field(
+        "refiner.switch_at",
+        "Switch at",
+        "txt2img_refiner_switch_at",
+        "refiner_switch_at",
+        start=0.8,
         fold=ADVANCED,
     ),
     # A text alone: the size, and the second pass.

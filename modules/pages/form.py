@@ -19,9 +19,9 @@ from modules.generation.from_settings import (
     sampling_options,
     text_options,
 )
-from modules.generation.requests import HiresFix, ImageToImage, Mask, TextToImage
+from modules.generation.requests import HiresFix, ImageToImage, Mask, Refiner, TextToImage
 from modules.imaging.frame import OutpaintFrame
-from modules.pages.fields import FIELDS, HIRES, KINDS, SAME, Field, Kind, fields_of
+from modules.pages.fields import FIELDS, HIRES, KINDS, NO_REFINER, SAME, Field, Kind, fields_of
 from modules.settings.model import Settings
 
 Values = Mapping[str, Any]
@@ -55,11 +55,18 @@ def to_request(kind: Kind, values: Values, settings: Settings) -> TextToImage | 
         "sampling": sampling_options(settings, str(values.get("sampler"))),
         "noise": noise_options(settings),
         "text": text_options(settings),
+        "vae": settings.model.vae,
     }
+    fields_here = fields_of(kind)
+    refiner = values.get("refiner.checkpoint")
+    if refiner in (None, "", NO_REFINER):
+        fields_here = tuple(field for field in fields_here if not field.place.startswith("refiner."))
+    else:
+        common["refiner"] = Refiner(refiner)
     if kind == "txt2img":
         with_hires = bool(values.get(HIRES))
         text = TextToImage(**common, hires=HiresFix() if with_hires else None)
-        chosen = tuple(f for f in fields_of(kind) if with_hires or not f.place.startswith("hires."))
+        chosen = tuple(f for f in fields_here if with_hires or not f.place.startswith("hires."))
         return replace(_filled(text, chosen, values), first_pass=values.get("first_pass"))
     names = values.get("init_images")
     if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
@@ -81,7 +88,7 @@ def to_request(kind: Kind, values: Values, settings: Settings) -> TextToImage | 
             raise InvalidField("mask", "Nothing is masked yet. Paint over what is to be drawn anew.")
         blur = _filled_in(values, next(f for f in fields_of(kind) if f.name == "mask.blur"))
         picture = replace(picture, mask=Mask(image=image, blur_x=blur, blur_y=blur))
-    return _filled(picture, tuple(f for f in fields_of(kind) if f.name != "mask.blur"), values)
+    return _filled(picture, tuple(f for f in fields_here if f.name != "mask.blur"), values)
 
 
 def _frame(sides: Any) -> OutpaintFrame:
@@ -117,7 +124,7 @@ def _filled_in(values: Values, field: Field) -> Any:
     Raises: InvalidField: it is empty and must not be.
     """
     value = _whole(values.get(field.name))
-    if value is None or (field.optional and value in ("", SAME)):
+    if value is None or (field.optional and value in ("", SAME, field.start)):
         if field.optional:
             return None
         raise InvalidField(field.api_name, f"{field.label} is empty. Enter a value.")
@@ -137,6 +144,8 @@ def from_request(request: TextToImage | ImageToImage) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields_of(kind):
         if field.place.startswith("hires.") and _at(request, "hires") is None:
+            continue
+        if field.name == "refiner.switch_at" and request.refiner is None:
             continue
         values[field.name] = shown(field, _at(request, field.place))
     if isinstance(request, TextToImage):

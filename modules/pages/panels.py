@@ -62,6 +62,17 @@ def hires(form: Form) -> None:
                 form.text("hires.negative_prompt", "As above", lines=1)
 
 
+def other_files(form: Form) -> None:
+    """Another VAE, and a second checkpoint that finishes the picture."""
+    import gradio as gr
+
+    form.choice("vae")
+    hidden = [] if form.several_checkpoints else ["easel-alone"]
+    with gr.Row(elem_classes=["easel-pair", "easel-pair-wide", *hidden], elem_id="txt2img_refiner"):
+        form.choice("refiner.checkpoint")
+        form.number("refiner.switch_at", step=0.05)
+
+
 def finer(form: Form) -> None:
     """What some kinds of checkpoints understand, among the advanced settings."""
     import gradio as gr

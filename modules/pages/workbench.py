@@ -89,6 +89,7 @@ def _settings(form: Form) -> None:
             form.number("text.clip_skip", placeholder="As in the settings")
             form.number("sampling.eta", step=0.1, placeholder="The sampler's own")
         panels.finer(form)
+        panels.other_files(form)
         form.number("noise.variation_seed")
         form.number("noise.variation_strength", step=0.01)
         with gr.Row(elem_classes="easel-pair"):

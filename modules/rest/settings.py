@@ -1,0 +1,108 @@
+"""`GET` and `PATCH /easel/settings`: all settings with what a page needs to show them, from the model's JSON schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from modules.rest.bodies import CheckedRoute
+from modules.rest.options import filename_of
+from modules.rest.services import RestServices
+from modules.settings.model import Settings
+
+_WORDS = {
+    "api": "API",
+    "cfg": "CFG",
+    "clip": "CLIP",
+    "sdxl": "SDXL",
+    "sgm": "SGM",
+    "vae": "VAE",
+}
+
+
+def describe(settings: Settings) -> list[dict[str, Any]]:
+    """The groups of settings. Left out is what has no simple control (lists, and extensions' own settings).
+
+    Each setting has a name (dotted), label, description, value, default, and a control: "switch", "number" (with
+    `minimum`, `maximum` and `whole`), "choice" (with `choices`) or "text"; `empty` tells that it may be null.
+    """
+    schema = Settings.model_json_schema()
+    values, defaults = settings.model_dump(mode="json"), Settings().model_dump(mode="json")
+    groups = []
+    for group, about in schema["properties"].items():
+        own = schema["$defs"][_reference(about)]
+        shown = [
+            {
+                "name": f"{group}.{key}",
+                "label": label_of(key),
+                "description": facts.get("description", ""),
+                "value": values[group][key],
+                "default": defaults[group][key],
+                **control,
+            }
+            for key, facts in own["properties"].items()
+            if (control := _control(facts)) is not None
+        ]
+        if shown:
+            heading = {
+                "name": group,
+                "label": label_of(group),
+                "description": own.get("description", "").split("\n")[0],
+            }
+            groups.append({**heading, "settings": shown})
+    return groups
+
+
+def label_of(name: str) -> str:
+    """`sdxl_clip_skip` as people read it: "SDXL CLIP skip". Names of the samplers' papers (`s_churn`) stay."""
+    if name.startswith("s_"):
+        return name
+    text = " ".join(_WORDS.get(word, word) for word in name.split("_"))
+    return text[0].upper() + text[1:]
+
+
+def _reference(schema: dict[str, Any]) -> str:
+    found = schema.get("$ref") or schema["allOf"][0]["$ref"]
+    return str(found).rsplit("/", 1)[-1]
+
+
+def _control(facts: dict[str, Any]) -> dict[str, Any] | None:
+    """How a setting is changed; None: it is nothing that one control can show."""
+    kinds = facts.get("anyOf", [facts])
+    kind = next((one for one in kinds if one.get("type") != "null"), {})
+    empty = any(one.get("type") == "null" for one in kinds)
+    if "enum" in kind:
+        return {"control": "choice", "choices": kind["enum"], "empty": empty}
+    if kind.get("type") == "boolean":
+        return {"control": "switch", "empty": empty}
+    if kind.get("type") in ("integer", "number"):
+        limits = {"minimum": kind.get("minimum"), "maximum": kind.get("maximum")}
+        return {"control": "number", "whole": kind["type"] == "integer", "empty": empty, **limits}
+    return {"control": "text", "empty": empty} if kind.get("type") == "string" else None
+
+
+def routes(services: RestServices) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/easel", tags=["easel"], route_class=CheckedRoute)
+
+    @router.get("/settings")
+    def settings() -> dict[str, Any]:
+        """All settings in their groups; where files can be chosen, their names."""
+        files = {
+            "model.checkpoint": [filename_of(one) for one in services.checkpoints()],
+            "model.vae": ["Automatic", "None", *(name for name, _ in services.vaes())],
+        }
+        groups = describe(services.settings.current)
+        for one in (one for group in groups for one in group["settings"]):
+            if one["name"] in files:
+                one |= {"control": "choice", "choices": files[one["name"]]}
+        return {"groups": groups}
+
+    @router.patch("/settings")
+    def change(changes: dict[str, Any]) -> dict[str, Any]:
+        """Change settings by dotted names, all of them or none; answers with their values as they are kept."""
+        kept = services.settings.update(changes).model_dump(mode="json")
+        return {"values": {name: kept[name.split(".")[0]][name.split(".")[1]] for name in changes}}
+
+    return router
