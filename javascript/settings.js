@@ -26,12 +26,13 @@ function build() {
   parts.search = el("input", { type: "search", placeholder: "Search the settings", "aria-label": "Search the settings", autocomplete: "off", spellcheck: "false", oninput: search });
   parts.none = el("p", { class: "easel-settings-none", role: "status", hidden: true }, "No setting has these words.");
   parts.groups = el("div");
+  parts.body = el("div", { class: "easel-settings-body" }, parts.groups, parts.none);
   const close = el("button", { type: "button", class: "easel-button", onclick: () => dialog.close() }, "Done");
   dialog = el(
     "dialog",
     { class: "easel-dialog easel-settings", id: "easel_settings", "aria-labelledby": "easel_settings_title", onclick: (event) => event.target === dialog && dialog.close() },
     el("header", { class: "easel-settings-head" }, el("h2", { id: "easel_settings_title" }, "Settings"), close, parts.search),
-    el("div", { class: "easel-settings-body" }, parts.groups, parts.none),
+    parts.body,
   );
   document.body.append(dialog);
 }
@@ -62,10 +63,11 @@ function search() {
   const words = parts.search.value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const row of rows) row.node.hidden = !words.every((word) => row.words.includes(word));
   for (const group of parts.groups.children) group.hidden = !group.querySelector(".easel-setting:not([hidden])");
+  parts.body.scrollTop = 0;
   parts.none.hidden = rows.some((row) => !row.node.hidden);
 }
 
-const shown = (value) => (value === null ? EMPTY : value === true ? "on" : value === false ? "off" : value === "" ? "empty" : String(value));
+const shown = (value) => (value === true ? "on" : value === false ? "off" : value === "" ? "empty" : String(value));
 
 /** A setting: its words, its control, and how it differs from the default. */
 function newRow(setting, group) {
@@ -103,7 +105,7 @@ function newRow(setting, group) {
     }
     row.busy = false;
   }
-  undo.textContent = `Back to ${shown(setting.default)}`;
+  undo.textContent = setting.default === null ? "Back to the first one found" : `Back to ${shown(setting.default)}`;
   input.addEventListener("change", () => {
     const value = read();
     if (value === undefined) return complain(`${setting.label} is empty. Enter a number.`);

@@ -8,7 +8,7 @@ import pytest
 
 from modules.faults import InvalidField
 from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions
-from modules.generation.requests import HiresFix, ImageToImage, Mask, TextToImage
+from modules.generation.requests import HiresFix, ImageToImage, Mask, Refiner, TextToImage
 from modules.imaging.frame import OutpaintFrame
 from modules.pages.fields import FIELDS, KINDS, LATENT_UPSCALERS, Kind, fields_of
 from modules.pages.form import component_of, from_request, kind_of, start_values, to_request
@@ -67,7 +67,12 @@ REQUESTS = [
     replace(FULL, sampling=SamplingOptions(eta=0.0)),
     replace(FULL, hires=HIRES, first_pass="f.png"),
     replace(FULL, hires=HiresFix()),
+    replace(FULL, vae="None", refiner=Refiner(checkpoint="fine.safetensors", switch_at=0.6)),
+    replace(
+        FULL, hires=HIRES, vae="kl.safetensors", refiner=Refiner(checkpoint="fine.safetensors", switch_at=1)
+    ),
     FROM_PICTURE,
+    replace(FROM_PICTURE, vae="None", refiner=Refiner(checkpoint="fine.safetensors")),
     ImageToImage(init_images=("a.png",)),
     replace(FROM_PICTURE, mask=MASK),
     replace(FROM_PICTURE, resize_mode=0, mask=Mask(), frame=OutpaintFrame(left=64, bottom=8)),
@@ -120,13 +125,14 @@ def test_the_latent_upscalers_are_those_that_there_are() -> None:
 
 def test_what_the_form_leaves_open_comes_from_the_settings() -> None:
     settings = Settings(
-        model=ModelSettings(clip_skip=2, emphasis="No norm"),
+        model=ModelSettings(clip_skip=2, emphasis="No norm", vae="None"),
         sampling=SamplingSettings(noise_source="NV", seed_delta=31337, s_noise=1.1),
         saving=SavingSettings(save=False),
     )
     request = to_request(
-        "txt2img", {**from_request(TextToImage()), "text.clip_skip": None, "sampling.eta": None}, settings
+        "txt2img", {**start_values(), "text.clip_skip": None, "sampling.eta": None}, settings
     )
+    assert request.vae == "None" and request.refiner is None
     assert request.text == TextOptions(clip_skip=2, emphasis="No norm")
     assert request.noise.source == "NV" and request.noise.seed_delta == 31337
     assert request.sampling.s_noise == 1.1 and request.sampling.eta is None

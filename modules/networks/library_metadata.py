@@ -49,6 +49,7 @@ _KEYS = (
     (".oft_", "OFT"),
     (".on_input", "IA3"),
     (".dora_scale", "DoRA"),
+    (".lora_magnitude_vector", "DoRA"),
     (".lora_", "LoRA"),
     (".diff_b", "Full"),
 )

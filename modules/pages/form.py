@@ -62,7 +62,7 @@ def to_request(kind: Kind, values: Values, settings: Settings) -> TextToImage | 
     if refiner in (None, "", NO_REFINER):
         fields_here = tuple(field for field in fields_here if not field.place.startswith("refiner."))
     else:
-        common["refiner"] = Refiner(refiner)
+        common["refiner"] = Refiner(checkpoint=refiner)
     if kind == "txt2img":
         with_hires = bool(values.get(HIRES))
         text = TextToImage(**common, hires=HiresFix() if with_hires else None)

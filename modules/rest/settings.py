@@ -6,7 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from modules.faults import UnknownName
 from modules.rest.bodies import CheckedRoute
+from modules.rest.errors import brief
 from modules.rest.options import filename_of
 from modules.rest.services import RestServices
 from modules.settings.model import Settings
@@ -19,6 +21,17 @@ _WORDS = {
     "sgm": "SGM",
     "vae": "VAE",
 }
+_LABELS = {
+    "model.kept": "Checkpoints in memory",
+    "model.comma_backtrack": "Look back for a comma",
+    "model.pad_negative": "Pad prompts to one length",
+    "saving.save": "Save pictures",
+    "previews.enabled": "Show previews",
+    "previews.every_steps": "Steps between previews",
+    "previews.every_seconds": "Seconds between previews",
+    "extensions.disable": "Extensions that are off",
+}
+"""Where the name alone says too little; every other setting is called by its name."""
 
 
 def describe(settings: Settings) -> list[dict[str, Any]]:
@@ -35,7 +48,7 @@ def describe(settings: Settings) -> list[dict[str, Any]]:
         shown = [
             {
                 "name": f"{group}.{key}",
-                "label": label_of(key),
+                "label": _LABELS.get(f"{group}.{key}") or label_of(key),
                 "description": facts.get("description", ""),
                 "value": values[group][key],
                 "default": defaults[group][key],
@@ -70,7 +83,7 @@ def _reference(schema: dict[str, Any]) -> str:
 def _control(facts: dict[str, Any]) -> dict[str, Any] | None:
     """How a setting is changed; None: it is nothing that one control can show."""
     kinds = facts.get("anyOf", [facts])
-    kind = next((one for one in kinds if one.get("type") != "null"), {})
+    kind: dict[str, Any] = next((one for one in kinds if one.get("type") != "null"), {})
     empty = any(one.get("type") == "null" for one in kinds)
     if "enum" in kind:
         return {"control": "choice", "choices": kind["enum"], "empty": empty}
@@ -102,6 +115,10 @@ def routes(services: RestServices) -> APIRouter:
     @router.patch("/settings")
     def change(changes: dict[str, Any]) -> dict[str, Any]:
         """Change settings by dotted names, all of them or none; answers with their values as they are kept."""
+        known = {one["name"] for group in describe(services.settings.current) for one in group["settings"]}
+        for name in changes:
+            if name not in known:
+                raise UnknownName(name, f"There is no setting named {brief(name)}.")
         kept = services.settings.update(changes).model_dump(mode="json")
         return {"values": {name: kept[name.split(".")[0]][name.split(".")[1]] for name in changes}}
 

@@ -22,18 +22,28 @@ class _Group(BaseModel):
 class ModelSettings(_Group):
     """Which model is used."""
 
-    checkpoint: str | None = Field(
-        None, description="Title of the checkpoint; None takes the first one found."
-    )
+    checkpoint: str | None = Field(None, description="The checkpoint that makes the pictures.")
     kept: int = Field(1, ge=1, le=100, description="How many checkpoints stay in memory.")
     vae: str = Field("Automatic", description="A VAE; Automatic: one beside the checkpoint; None: its own.")
     sdxl_clip_skip: bool = Field(False, description="SDXL's first text encoder heeds clip skip too.")
-    sdxl_crop_top: int = Field(0, ge=0, le=8192)
-    sdxl_crop_left: int = Field(0, ge=0, le=8192)
-    refiner_high_score: float = Field(6.0, ge=0, le=10, description="Aesthetic score for the prompt.")
-    refiner_low_score: float = Field(2.5, ge=0, le=10, description="Aesthetic score for the negative prompt.")
+    sdxl_crop_top: int = Field(
+        0, ge=0, le=8192, description="SDXL is told that so many pixels were cut off at the top."
+    )
+    sdxl_crop_left: int = Field(
+        0, ge=0, le=8192, description="SDXL is told that so many pixels were cut off on the left."
+    )
+    refiner_high_score: float = Field(
+        6.0, ge=0, le=10, description="SDXL refiner: aesthetic score for the prompt."
+    )
+    refiner_low_score: float = Field(
+        2.5, ge=0, le=10, description="SDXL refiner: aesthetic score for the negative prompt."
+    )
     clip_skip: int = Field(1, ge=1, le=24, description="Which layer of CLIP to take, counted from the end.")
-    emphasis: Literal["Original", "No norm", "Ignore", "None"] = "Original"
+    emphasis: Literal["Original", "No norm", "Ignore", "None"] = Field(
+        "Original",
+        description="What (word:1.2) does. No norm: without evening out the rest; Ignore: brackets do nothing; "
+        "None: brackets are text.",
+    )
     comma_backtrack: int = Field(
         20, ge=0, le=74, description="Tokens that a full chunk looks back for a comma."
     )
@@ -44,24 +54,42 @@ class ModelSettings(_Group):
 class SamplingSettings(_Group):
     """Defaults of the samplers' finer settings."""
 
-    noise_source: Literal["CPU", "NV", "GPU"] = "CPU"
+    noise_source: Literal["CPU", "NV", "GPU"] = Field(
+        "CPU",
+        description="Where seeds become noise. CPU and NV (as on Nvidia cards) are the same everywhere.",
+    )
     seed_delta: int = Field(0, ge=0, description="ENSD: eta noise seed delta.")
-    eta_ancestral: float = Field(1.0, ge=0, le=10)
-    s_churn: float = Field(0.0, ge=0)
-    s_tmin: float = Field(0.0, ge=0)
-    s_tmax: float = Field(0.0, ge=0)
-    s_noise: float = Field(1.0, ge=0)
+    eta_ancestral: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description='Share of new noise in each step of the samplers whose names end in "a".',
+    )
+    s_churn: float = Field(0.0, ge=0, description="Noise that is added within steps of Euler, Heun and DPM2.")
+    s_tmin: float = Field(0.0, ge=0, description="s_churn acts from this sigma upwards.")
+    s_tmax: float = Field(0.0, ge=0, description="s_churn acts up to this sigma; 0: without an end.")
+    s_noise: float = Field(1.0, ge=0, description="Strength of the noise that samplers add on their way.")
     skip_negative_below: float = Field(0.0, ge=0, description="NGMS: negative guidance minimum sigma.")
     skip_negative_always: bool = Field(False, description="NGMS in every step, not in every other.")
-    skip_negative_early: float = Field(0.0, ge=0, le=1, description="Share of the steps without negative prompt.")
+    skip_negative_early: float = Field(
+        0.0, ge=0, le=1, description="Share of the steps without negative prompt."
+    )
     sigma_min: float = Field(0.0, ge=0, description="Other lower end of the schedule; 0: its own.")
     sigma_max: float = Field(0.0, ge=0, description="Other upper end of the schedule; 0: its own.")
     rho: float = Field(0.0, ge=0, description="Other bend of Karras' schedule; 0: its own.")
     tiling: bool = Field(False, description="Make pictures whose edges fit together.")
-    always_discard_next_to_last_sigma: bool = False
-    sgm_noise_multiplier: bool = False
-    custom_sigmas: str = Field("", description="Falling sigmas in the place of the schedule: 14.6, 5, 2, 1, 0.1.")
-    noise_schedule: Literal["Default", "Zero Terminal SNR"] = "Default"
+    always_discard_next_to_last_sigma: bool = Field(
+        False, description="Leave out the last but one sigma with every sampler, not only where it is usual."
+    )
+    sgm_noise_multiplier: bool = Field(
+        False, description="Begin with slightly stronger noise, as the SDXL reference program does."
+    )
+    custom_sigmas: str = Field(
+        "", description="Falling sigmas in the place of the schedule: 14.6, 5, 2, 1, 0.1."
+    )
+    noise_schedule: Literal["Default", "Zero Terminal SNR"] = Field(
+        "Default", description="Zero Terminal SNR: begin with pure noise, for models that were trained so."
+    )
     cfg_rescale: float = Field(0.0, ge=0, le=1, description="CFG rescale (phi); 0: off.")
     threshold_percentile: float = Field(0.0, ge=0, le=1, description="Dynamic thresholding; 0: off.")
     threshold_mimic_scale: float = Field(0.0, ge=0, le=100, description="The CFG scale whose range it keeps.")
@@ -70,7 +98,9 @@ class SamplingSettings(_Group):
 class PictureSettings(_Group):
     """Pictures from pictures."""
 
-    mask_weight: float = Field(1.0, ge=0, le=1, description="How surely inpainting models don't see the mask.")
+    mask_weight: float = Field(
+        1.0, ge=0, le=1, description="How surely inpainting models don't see the mask."
+    )
     noise_multiplier: float = Field(1.0, ge=0, le=10, description="The starting noise is so much stronger.")
     extra_noise: float = Field(0.0, ge=0, le=10, description="More noise on the picture, as a share.")
     colour_correction: bool = Field(False, description="Give results the colours of the picture.")
@@ -89,24 +119,30 @@ class UpscalingSettings(_Group):
 class SavingSettings(_Group):
     """How pictures are kept."""
 
-    save: bool = True
+    save: bool = Field(True, description="Keep every picture in the outputs folder.")
     grids_in_answers: bool = Field(True, description="API: put a grid before several pictures.")
 
 
 class PreviewSettings(_Group):
     """The picture that is shown while it is made."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="Show how a picture comes along.")
     every_steps: int = Field(1, ge=1, le=100, description="Make a preview every so many steps.")
-    every_seconds: float = Field(0.25, ge=0, le=60, description="Least time between two previews, in seconds.")
+    every_seconds: float = Field(
+        0.25, ge=0, le=60, description="Least time between two previews, in seconds."
+    )
     method: PreviewMethod = Field("Linear", description="How latents become a preview.")
 
 
 class ExtensionSettings(_Group):
     """Which extensions are on, and their own settings."""
 
-    disable: Literal["none", "extra", "all"] = Field("none", description="extra: all but those that came along.")
-    disabled: tuple[str, ...] = Field((), description="Extensions that are off, by the names of their folders.")
+    disable: Literal["none", "extra", "all"] = Field(
+        "none", description="extra: all but those that came along."
+    )
+    disabled: tuple[str, ...] = Field(
+        (), description="Extensions that are off, by the names of their folders."
+    )
     enabled: tuple[str, ...] = Field((), description="Extensions that are on though they are off by nature.")
     values: dict[str, dict[str, Any]] = Field({}, description="Each extension's own settings.")
 

@@ -129,6 +129,9 @@ def _module(file: TensorFile, module: str, keys: Mapping[str, str]) -> LoraModul
             raise BadFile(file.path, f"{key} is empty.")
         if not tensor.float().isfinite().all():
             raise BadFile(file.path, f"{key} holds values that are no numbers (NaN). Download it again.")
+        if "lora_magnitude_vector" in key:
+            # peft's magnitudes are those of the outputs, though a convolution's have the shape [1, out, 1, 1].
+            tensor = tensor.flatten()
         parts[part] = tensor.clone()
     kind = type_of(parts)
     if kind is None:
