@@ -64,7 +64,7 @@ async function finish() {
 let ending = null;
 
 /** There is something to leave out: pictures behind those that are being made. */
-const more = (job, progress) => job.status === "running" && Boolean(progress) && job.total > progress.picture + Math.max(1, progress.count);
+const more = (job, progress) => progress?.job === job.id && job.total > progress.picture + Math.max(1, progress.count);
 
 function render() {
   const { progress } = state;
