@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.server import RunningServer, running_server
-from tests.test_page_browser import FLAGS, SETTLED, Visit
+from tests.test_page_browser import SETTLED, Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
@@ -42,18 +41,6 @@ def _safetensors() -> bytes:
     """An embedding of two short vectors."""
     header = json.dumps({"emb_params": {"dtype": "F32", "shape": [2, 4], "data_offsets": [0, 32]}}).encode()
     return len(header).to_bytes(8, "little") + header + bytes(32)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        pytest.skip("There is no Chromium: install it (apt-get install chromium) to test the page.")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

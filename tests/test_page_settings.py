@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
 pytestmark = pytest.mark.browser
-browser, visit = test_page_browser.browser, test_page_browser.visit
+visit = test_page_browser.visit
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,27 @@ from __future__ import annotations
 import argparse
 import difflib
 import ipaddress
-import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from modules.cli.older import LATER, NO_EFFECT, REFUSED
+from modules.cli.flag_values import (
+    LOG_LEVELS,
+    any_file,
+    existing_file,
+    existing_folder,
+    folder,
+    level,
+    names,
+    pattern,
+    port,
+    seconds,
+    users,
+    users_file,
+)
+from modules.cli.older import LATER, NO_EFFECT, REFUSED, UPSCALER_FLAGS, Refused, Told
 from modules.compute import ComputeOptions, Memory, Precision
 from modules.folders import PROGRAM, Folders
 
@@ -25,17 +38,8 @@ if TYPE_CHECKING:
 
 LOCALHOST = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 Users = tuple[tuple[str, str], ...]
 SECRET = {"api_auth", "gradio_auth"}
-UPSCALER_FLAGS = (
-    "--esrgan-models-path",
-    "--realesrgan-models-path",
-    "--dat-models-path",
-    "--bsrgan-models-path",
-    "--scunet-models-path",
-    "--swinir-models-path",
-)
 OLDER_UPSCALERS = ("models/ESRGAN", "models/RealESRGAN", "models/SwinIR", "models/DAT")
 
 
@@ -189,81 +193,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text[:6]) > 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 (any free one) to 65535, not {text!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > 6:
-        raise argparse.ArgumentTypeError(f"a whole number of seconds is expected, not {text!r}")
-    return int(text)
-
-
-def _level(text: str) -> str:
-    if text.upper() not in LOG_LEVELS:
-        raise argparse.ArgumentTypeError(f"the level is one of {', '.join(LOG_LEVELS)}, not {text!r}")
-    return text.upper()
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from None
-    return text
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _users(text: str) -> list[tuple[str, str]]:
-    pairs = [entry.partition(":") for entry in re.split(r"[,\n]", text) if entry.strip()]
-    if not pairs or not all(name.strip() and password for name, _, password in pairs):
-        raise argparse.ArgumentTypeError("write it as name:password, or name:password,name:password")
-    return [(name.strip(), password.strip("\r")) for name, _, password in pairs]
-
-
-def _users_file(text: str) -> list[tuple[str, str]]:
-    try:
-        return _users(_path(text).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise argparse.ArgumentTypeError(f"{text} can't be read: {error}") from None
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser().absolute()
-
-
-def _folder(text: str) -> Path:
-    path = _path(text)
-    if path.exists() and not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{path} is a file; a folder is expected")
-    return path
-
-
-def _there(text: str) -> Path:
-    if not (path := _folder(text)).is_dir():
-        raise argparse.ArgumentTypeError(f"the folder {path} doesn't exist")
-    return path
-
-
-def _file(text: str) -> Path:
-    path = _path(text)
-    if not path.is_file():
-        reason = "is a folder; a file is expected" if path.is_dir() else "doesn't exist"
-        raise argparse.ArgumentTypeError(f"{path} {reason}")
-    return path
-
-
-def _no_folder(text: str) -> Path:
-    if (path := _path(text)).is_dir():
-        raise argparse.ArgumentTypeError(f"{path} is a folder; a file is expected")
-    return path
-
-
 def _parser(program: str) -> _Parser:
     parser = _Parser(
         prog=program, allow_abbrev=False, description="Easel: pictures from text, in your browser."
@@ -272,75 +201,106 @@ def _parser(program: str) -> _Parser:
     _add_folders(parser)
     _add_start(parser)
     for flag in LATER:
-        parser.add_argument(flag, nargs="*", action=_Told, default=[], help=argparse.SUPPRESS)
+        parser.add_argument(flag, nargs="*", action=Told, default=[], help=argparse.SUPPRESS)
     for flag in NO_EFFECT:
-        parser.add_argument(flag, nargs="*", action=_Told, default=[], help=argparse.SUPPRESS)
+        parser.add_argument(flag, nargs="*", action=Told, default=[], help=argparse.SUPPRESS)
     for flag in REFUSED:
-        parser.add_argument(flag, action=_Refused, nargs=0, default=None, help=argparse.SUPPRESS)
+        parser.add_argument(flag, action=Refused, nargs=0, default=None, help=argparse.SUPPRESS)
     return parser
-
-
-class _Told(argparse.Action):
-    """An older flag: one line says what it has become."""
-
-    def __call__(self, parser: object, namespace: object, values: object, option: str | None = None) -> None:
-        name = option or ""
-        text = LATER[name] if name in LATER else NO_EFFECT[name]
-        print(f"{name}: {text}", file=sys.stderr)
-
-
-class _Refused(argparse.Action):
-    """An older flag that would be dangerous to take silently."""
-
-    def __call__(self, parser: Any, namespace: object, values: object, option: str | None = None) -> None:
-        parser.error(f"{option}: {REFUSED[option or '']}")
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("Server")
     add: Callable[..., Any] = group.add_argument
-    add("--port", type=_port, default=7860, metavar="N", help="port to listen on (7860)")
+    add("--port", type=port, default=7860, metavar="N", help="port to listen on (7860)")
     add("--listen", action="store_true", help="be reachable from other machines; needs a password")
     add("--server-name", metavar="ADDRESS", help="address to listen on; beyond localhost it needs a password")
     add("--share", action="store_true", help=argparse.SUPPRESS)
     add("--nowebui", action="store_true", help="the API only, no page")
     add("--api", action="store_true", help="accepted; the API is always on")
-    add("--gradio-auth", type=_users, default=[], metavar="NAME:PASSWORD", help="password for the page")
-    add("--gradio-auth-path", type=_users_file, default=[], metavar="FILE", help="the same from a file")
-    add("--api-auth", type=_users, default=[], metavar="NAME:PASSWORD", help="password for /sdapi")
+    add(
+        "--gradio-auth",
+        type=users,
+        default=[],
+        metavar="NAME:PASSWORD",
+        help="password for the page",
+    )
+    add(
+        "--gradio-auth-path",
+        type=users_file,
+        default=[],
+        metavar="FILE",
+        help="the same from a file",
+    )
+    add("--api-auth", type=users, default=[], metavar="NAME:PASSWORD", help="password for /sdapi")
     add("--api-log", action="store_true", help="log requests to the API")
     add("--api-server-stop", action="store_true", help="allow stopping the server through the API")
     add(
-        "--cors-allow-origins", type=_names, default=[], metavar="SITE", help="web sites that may use the API"
+        "--cors-allow-origins",
+        type=names,
+        default=[],
+        metavar="SITE",
+        help="web sites that may use the API",
     )
     add(
         "--cors-allow-origins-regex",
-        type=_pattern,
+        type=pattern,
         metavar="PATTERN",
         help="the same as a regular expression",
     )
-    add("--host-names", type=_names, default=[], metavar="NAME", help="further names of this server")
-    add("--tls-keyfile", type=_file, metavar="FILE", help="key for HTTPS")
-    add("--tls-certfile", type=_file, metavar="FILE", help="certificate for HTTPS")
+    add(
+        "--host-names",
+        type=names,
+        default=[],
+        metavar="NAME",
+        help="further names of this server",
+    )
+    add("--tls-keyfile", type=existing_file, metavar="FILE", help="key for HTTPS")
+    add("--tls-certfile", type=existing_file, metavar="FILE", help="certificate for HTTPS")
     add("--subpath", default="", metavar="PATH", help="path of the page behind a reverse proxy")
     add(
         "--gradio-allowed-path",
-        type=_there,
+        type=existing_folder,
         action="append",
         default=[],
         metavar="FOLDER",
         help="may be shown",
     )
-    add("--timeout-keep-alive", type=_seconds, default=30, metavar="SECONDS", help="idle connections (30)")
+    add(
+        "--timeout-keep-alive",
+        type=seconds,
+        default=30,
+        metavar="SECONDS",
+        help="idle connections (30)",
+    )
 
 
 def _add_folders(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("Folders")
     add: Callable[..., Any] = group.add_argument
-    add("--data-dir", type=_folder, metavar="FOLDER", help="models, outputs, settings")
-    add("--models-dir", type=_folder, metavar="FOLDER", help="models, where they are kept elsewhere")
-    add("--ckpt", type=_file, action="append", default=[], metavar="FILE", help="a checkpoint to use")
-    add("--ckpt-dir", type=_there, action="append", default=[], metavar="FOLDER", help="more checkpoints")
+    add("--data-dir", type=folder, metavar="FOLDER", help="models, outputs, settings")
+    add(
+        "--models-dir",
+        type=folder,
+        metavar="FOLDER",
+        help="models, where they are kept elsewhere",
+    )
+    add(
+        "--ckpt",
+        type=existing_file,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a checkpoint to use",
+    )
+    add(
+        "--ckpt-dir",
+        type=existing_folder,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="more checkpoints",
+    )
     folders: tuple[tuple[str, str], ...] = (
         ("--vae-dir", "more VAEs"),
         ("--embeddings-dir", "more textual-inversion embeddings"),
@@ -348,31 +308,36 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
         ("--lora-dir", "more networks of the LoRA family"),
     )
     for flag, text in folders:
-        add(flag, type=_folder, action="append", default=[], metavar="FOLDER", help=text)
+        add(flag, type=folder, action="append", default=[], metavar="FOLDER", help=text)
     for flag in ("--lyco-dir", "--lyco-dir-backcompat"):
-        add(flag, dest="lora_dir", type=_folder, action="append", help=argparse.SUPPRESS)
+        add(flag, dest="lora_dir", type=folder, action="append", help=argparse.SUPPRESS)
     for flag in UPSCALER_FLAGS:
         add(
             flag,
             dest="upscaler_dir",
-            type=_folder,
+            type=folder,
             action="append",
             default=[],
             metavar="FOLDER",
             help="more upscalers" if flag == UPSCALER_FLAGS[0] else argparse.SUPPRESS,
         )
     add(
-        "--vae-path", type=_file, action="append", default=[], metavar="FILE", help="a VAE to add to the list"
+        "--vae-path",
+        type=existing_file,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a VAE to add to the list",
     )
     add(
         "--a1111-home",
-        type=_there,
+        type=existing_folder,
         metavar="FOLDER",
         help="use the models, styles and settings of an older install",
     )
     add(
         "--styles-file",
-        type=_no_folder,
+        type=any_file,
         action="extend",
         nargs="+",
         default=[],
@@ -387,7 +352,13 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     add("--autolaunch", action="store_true", default=False, help="open the browser")
     add("--no-autolaunch", action="store_true", help="don't open the browser")
     add("--theme", choices=("light", "dark"), help="colours of the page (the system's choice)")
-    add("--loglevel", type=_level, default="INFO", metavar="LEVEL", help=", ".join(LOG_LEVELS))
+    add(
+        "--loglevel",
+        type=level,
+        default="INFO",
+        metavar="LEVEL",
+        help=", ".join(LOG_LEVELS),
+    )
     add("--skip-load-model-at-start", action="store_true", help="load the checkpoint with the first job")
     add("--no-half", action="store_true", help="compute in 32 bits")
     add("--no-half-vae", action="store_true", help="decode pictures in 32 bits")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
+from typing import Any
+
 _SDPA = "attention is always PyTorch's scaled dot product attention now; nothing is to be chosen."
 _LAUNCHER = "this is the launcher's business (launch.py); nothing to do here."
 _NOT_NEEDED = "not needed any more."
@@ -102,3 +106,31 @@ REFUSED: dict[str, str] = {
     ),
 }
 """Flags that are an error, with the reason."""
+
+UPSCALER_FLAGS = (
+    "--esrgan-models-path",
+    "--realesrgan-models-path",
+    "--dat-models-path",
+    "--bsrgan-models-path",
+    "--scunet-models-path",
+    "--swinir-models-path",
+)
+"""Folders of upscalers, by the architecture that is in them: they are all the same here."""
+
+
+class Told(argparse.Action):
+    """An older flag: one line says what it has become."""
+
+    def __call__(self, parser: object, namespace: object, values: object, option: str | None = None) -> None:
+        """Say what has become of the flag."""
+        name = option or ""
+        text = LATER[name] if name in LATER else NO_EFFECT[name]
+        print(f"{name}: {text}", file=sys.stderr)
+
+
+class Refused(argparse.Action):
+    """An older flag that would be dangerous to take silently."""
+
+    def __call__(self, parser: Any, namespace: object, values: object, option: str | None = None) -> None:
+        """Refuse the command line, with the reason."""
+        parser.error(f"{option}: {REFUSED[option or '']}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MAX_DIMENSIONS = 16
 
 
-class TensorFile:
+class TensorFile(ABC):
     """Tensors by name, in a file or a folder; a context manager.
 
     Tensors that were read stay usable after `close`: they keep what they need of the file.
@@ -44,14 +45,14 @@ class TensorFile:
         self.shapes: Mapping[str, Shape] = MappingProxyType(dict(shapes))
         self.dtypes: Mapping[str, torch.dtype] = MappingProxyType(dict(dtypes))
 
+    @abstractmethod
     def tensor(self, name: str) -> Tensor:
         """Read one tensor: on the CPU, in the file's dtype; it may share memory with the mapped file.
 
         Raises: KeyError: there is none of this name; BadFile.
         """
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # what holds nothing open has nothing to do
         """Let the file go. No tensor can be read afterwards."""
 
     def __enter__(self) -> TensorFile:

@@ -1,9 +1,9 @@
 """Tells a U-Net that predicts the velocity from one that predicts the noise, by running it once.
 
-At the last timestep the noisy latent is nearly pure noise: a network that predicts the noise gives back about its input,
-one that predicts the velocity about the negative of the clean picture, which has no relation to it. On a constant input
-the difference is plain: the bias of the output against the input is small in the first case, and large and negative
-in the second.
+At the last timestep the noisy latent is nearly pure noise: a network that predicts the noise gives back about its
+input, one that predicts the velocity about the negative of the clean picture, which has no relation to it. On a
+constant input the difference is plain: the bias of the output against the input is small in the first case, and large
+and negative in the second.
 """
 
 from __future__ import annotations

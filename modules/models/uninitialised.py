@@ -1,7 +1,7 @@
 """Networks without weights, to be given those of a file.
 
-torch's `device("meta")` alone still runs the initialisation of every layer, and on that device the first random one imports
-the whole of torch's compiler: more than a second before a program's first checkpoint.
+torch's `device("meta")` alone still runs the initialisation of every layer, and on that device the first random one
+imports the whole of torch's compiler: more than a second before a program's first checkpoint.
 """
 
 from __future__ import annotations
