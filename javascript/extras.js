@@ -1,9 +1,9 @@
 // The tab "Extras": takes pictures, starts the upscaling, shows how far it is, and the results beside their originals.
 // Gradio owns the form's values and hands them over in the order of `FIELDS` in `modules/pages/extras.py`.
 import * as api from "./api.js";
-import { paint } from "./controls.js";
 import { byId, el, present } from "./dom.js";
 import { duration } from "./progress.js";
+import { addSlider, formErrors } from "./side-form.js";
 import { state, watch } from "./store.js";
 
 const FIELDS = ["folder", "upscaler_1", "resize", "scale", "width", "height", "crop", "upscaler_2", "upscaler_2_visibility", "gfpgan_visibility", "codeformer_visibility", "codeformer_weight", "upscale_first"];
@@ -22,6 +22,8 @@ const BLOCKS = {
   codeformer_visibility: "extras_codeformer_visibility",
   codeformer_weight: "extras_codeformer_weight",
 };
+
+const { clear, fail } = formErrors({ form: "extras_form", alerts: "extras_alerts", blocks: BLOCKS });
 
 /** Pictures that were given: `{file, url, name, width, height}`; `name` comes when the server has the picture. */
 let sources = [];
@@ -123,42 +125,6 @@ function wireDrop() {
 function render() {
   byId("extras").dataset.resize = values.resize;
   arrange();
-}
-
-function addSlider(name) {
-  const block = byId(`extras_${name}`);
-  const number = block?.querySelector("input[type=number]");
-  if (!number || block.querySelector("input[type=range]")) return;
-  const [min, max, step] = SLIDERS[name];
-  const label = block.querySelector("[data-testid=block-info]")?.textContent.trim() ?? name;
-  const range = el("input", { type: "range", class: "easel-range", min, max, step, "aria-label": label });
-  const follow = () => {
-    range.value = number.value;
-    paint(range);
-  };
-  range.addEventListener("input", () => {
-    number.value = range.value;
-    number.dispatchEvent(new Event("input", { bubbles: true }));
-    paint(range);
-  });
-  number.addEventListener("input", follow);
-  block.append(range);
-  follow();
-}
-
-function clear() {
-  byId("extras_alerts").replaceChildren();
-  for (const input of byId("extras_form").querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
-}
-
-function fail(message, field = null) {
-  clear();
-  const close = el("button", { type: "button", "aria-label": "Dismiss", onclick: clear }, "×");
-  byId("extras_alerts").append(el("div", { class: "easel-alert" }, el("p", {}, message), close));
-  const input = byId(BLOCKS[field])?.querySelector("input:not([type=range]), textarea");
-  input?.setAttribute("aria-invalid", "true");
-  input?.addEventListener("input", () => input.removeAttribute("aria-invalid"), { once: true });
-  byId("extras_alerts").scrollIntoView({ block: "nearest" });
 }
 
 function body(names) {
@@ -302,7 +268,7 @@ const taken = (list) => (values = Object.fromEntries(FIELDS.map((name, place) =>
 /** Wire the tab, once Gradio has built it (when it is opened for the first time). */
 export async function wireExtras() {
   await present(["extras_generate", "extras_choose", "extras_work", "extras_compare", "extras_strip", "extras_scale", "extras_look"]);
-  for (const name of Object.keys(SLIDERS)) present([`extras_${name}`]).then(() => addSlider(name));
+  for (const name of Object.keys(SLIDERS)) present([`extras_${name}`]).then(() => addSlider(byId(`extras_${name}`), SLIDERS[name], name));
   wireDrop();
   wireCompare();
   byId("extras_strip").hidden = true;

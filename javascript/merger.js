@@ -1,8 +1,8 @@
 // The tab "Merge": says what the method does, starts a merge, shows how far it is. Gradio owns the form's values and
 // hands them over in the order of `FIELDS` in `modules/pages/merger.py`.
 import * as api from "./api.js";
-import { paint } from "./controls.js";
 import { byId, el, present } from "./dom.js";
+import { addSlider, formErrors } from "./side-form.js";
 
 const FIELDS = ["primary", "secondary", "tertiary", "method", "multiplier", "name", "half", "vae", "discard", "overwrite"];
 const BLOCKS = {
@@ -54,40 +54,16 @@ function render() {
   if (name) name.placeholder = proposal() || "Made from the files' names";
 }
 
-/** A slider under the multiplier's number. */
-function addSlider() {
-  const block = byId(BLOCKS.multiplier);
-  const number = block?.querySelector("input[type=number]");
-  if (!number || block.querySelector("input[type=range]")) return;
-  const range = el("input", { type: "range", class: "easel-range", min: 0, max: 1, step: 0.05, "aria-label": "Multiplier" });
-  const follow = () => {
-    range.value = number.value;
-    paint(range);
-  };
-  range.addEventListener("input", () => {
-    number.value = range.value;
-    number.dispatchEvent(new Event("input", { bubbles: true }));
-    paint(range);
-  });
-  number.addEventListener("input", follow);
-  block.append(range);
-  follow();
-}
+const errors = formErrors({ form: "modelmerger", alerts: "modelmerger_alerts", blocks: BLOCKS });
 
 function clear() {
-  byId("modelmerger_alerts").replaceChildren();
+  errors.clear();
   byId("modelmerger_result").replaceChildren();
-  for (const input of byId("modelmerger").querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
 }
 
 function fail(message, field = null) {
   clear();
-  const close = el("button", { type: "button", "aria-label": "Dismiss", onclick: clear }, "×");
-  byId("modelmerger_alerts").append(el("div", { class: "easel-alert" }, el("p", {}, message), close));
-  const input = byId(BLOCKS[field])?.querySelector("input:not([type=range]), textarea");
-  input?.setAttribute("aria-invalid", "true");
-  input?.addEventListener("input", () => input.removeAttribute("aria-invalid"), { once: true });
-  byId("modelmerger_alerts").scrollIntoView({ block: "nearest" });
+  errors.fail(message, field);
 }
 
 /** Show a state of the server; see `MergeState` in `modules/jobs/merging.py`. */
@@ -159,7 +135,7 @@ const take = (list) => (values = Object.fromEntries(FIELDS.map((name, place) => 
 /** Wire the tab, once Gradio has built it (when it is opened for the first time). */
 export async function wireMerger() {
   await present(["modelmerger_merge", "modelmerger_work", "modelmerger_formula", "modelmerger_look", "modelmerger_buttons", ...Object.values(BLOCKS)]);
-  addSlider();
+  addSlider(byId(BLOCKS.multiplier), [0, 1, 0.05], "Multiplier");
   for (const input of byId("modelmerger_files").querySelectorAll("input")) input.placeholder = "Choose a checkpoint";
   for (const button of byId("modelmerger_buttons").querySelectorAll("[data-press]")) {
     button.addEventListener("click", () => byId(button.dataset.press).click());

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -23,14 +23,15 @@ from modules.generation.guidance import (
 )
 from modules.generation.hooks import PassInfo, StepInfo, denoised_hook
 from modules.generation.options import SamplingOptions
-from modules.generation.prompting import prompts_of
+from modules.generation.prompting import next_batch, prompts_of
 from modules.generation.requests import PictureRequest
-from modules.generation.results import Monitor
+from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.session import Session
 from modules.imaging.pixels import preview_image
 from modules.models import noise_schedule, vae_decoding
 from modules.models.latent_diffusion import LatentDiffusion
 from modules.models.placement import placed
+from modules.models.tiling import circular_convolutions
 from modules.models.vae_decoding import check_latents
 from modules.prompts.tags import extract_tags
 from modules.sampling.catalogue import Sampler, Scheduler
@@ -281,6 +282,25 @@ def _embedding_hashes(request: PictureRequest, plan: PassPlan, session: Session)
 
 def _plain(name: str) -> str:
     return name.replace(":", "").replace(",", "")
+
+
+def in_batches(
+    request: PictureRequest,
+    session: Session,
+    monitor: Monitor,
+    first: int,
+    make: Callable[[range], Iterator[GeneratedImage]],
+) -> Iterator[GeneratedImage]:
+    """Make the request's pictures from number `first` on, batch by batch, until the end is asked for.
+
+    Args: make: makes the pictures of these numbers; none if they are skipped.
+    """
+    model = session.model
+    with circular_convolutions(model.unet, model.vae) if request.tiling else nullcontext():
+        while first < request.pictures and not monitor.stop_requested():
+            numbers = next_batch(request, session.wildcards, first, session.hooks)
+            yield from make(numbers)
+            first += len(numbers)
 
 
 def sampler_settings(options: SamplingOptions) -> SamplerSettings:

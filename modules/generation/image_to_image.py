@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
 
-from modules.generation.batch import Batch, Pass
+from modules.generation.batch import Batch, Pass, in_batches
 from modules.generation.conditions import from_picture
 from modules.generation.guidance import PassPlan
 from modules.generation.init_picture import Prepared, prepare
-from modules.generation.prompting import next_batch
 from modules.generation.recipe import Recipe
 from modules.generation.refining import refiner_switch
 from modules.generation.requests import ImageToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.session import Session
 from modules.imaging.pixels import to_image, to_pixels
-from modules.models.tiling import circular_convolutions
 from modules.sampling.catalogue import resolve
 from modules.sampling.denoiser import LatentMask
 from modules.sampling.sample import Sampled, Start, exact_steps
@@ -32,12 +29,9 @@ def image_to_image(
     request: ImageToImage, session: Session, monitor: Monitor, first: int = 0
 ) -> Iterator[GeneratedImage]:
     """Make the request's pictures from number `first` on, and yield each as soon as it is done."""
-    model = session.model
-    with circular_convolutions(model.unet, model.vae) if request.tiling else nullcontext():
-        while first < request.pictures and not monitor.stop_requested():
-            numbers = next_batch(request, session.wildcards, first, session.hooks)
-            yield from _batch(request, session, monitor, numbers)
-            first += len(numbers)
+    yield from in_batches(
+        request, session, monitor, first, lambda numbers: _batch(request, session, monitor, numbers)
+    )
 
 
 def _steps(request: ImageToImage) -> tuple[int, int]:

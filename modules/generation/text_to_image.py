@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 
-from modules.generation.batch import Batch, Pass
+from modules.generation.batch import Batch, Pass, in_batches
 from modules.generation.conditions import without_picture
 from modules.generation.guidance import PassPlan
 from modules.generation.hires import HiresBatch
-from modules.generation.prompting import next_batch
 from modules.generation.recipe import Recipe
 from modules.generation.refining import refiner_switch
 from modules.generation.requests import TextToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.session import Session
 from modules.imaging.pixels import to_image
-from modules.models.tiling import circular_convolutions
 from modules.sampling.catalogue import resolve
 from modules.sampling.sample import Sampled
 
@@ -25,12 +22,9 @@ def text_to_image(
     request: TextToImage, session: Session, monitor: Monitor, first: int = 0
 ) -> Iterator[GeneratedImage]:
     """Make the request's pictures from number `first` on, and yield each as soon as it is done."""
-    model = session.model
-    with circular_convolutions(model.unet, model.vae) if request.tiling else nullcontext():
-        while first < request.pictures and not monitor.stop_requested():
-            numbers = next_batch(request, session.wildcards, first, session.hooks)
-            yield from _batch(request, session, monitor, numbers)
-            first += len(numbers)
+    yield from in_batches(
+        request, session, monitor, first, lambda numbers: _batch(request, session, monitor, numbers)
+    )
 
 
 def _batch(
