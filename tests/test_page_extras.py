@@ -32,6 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 def opened(browser: Browser, server: RunningServer, width: int = 1400, height: int = 900) -> Page:
     page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+    page.set_default_timeout(60_000)
     page.goto(server.url)
     page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
     page.get_by_role("tab", name="Extras").click()

@@ -266,5 +266,6 @@ def test_time_grows_with_the_length(piece: str) -> None:
         return time.process_time() - start
 
     seconds(1000)
-    short, long = seconds(4000), seconds(32_000)
+    # the best of three: what else the machine does must not count
+    short, long = (min(seconds(length) for _ in range(3)) for length in (4000, 32_000))
     assert long < 40 * max(short, 0.01)
