@@ -64,6 +64,7 @@ class Networks:
 
     def __init__(self, kinds: Sequence[TagKind]) -> None:
         self._kinds = list(kinds)
+        self._taken_off = False
 
     def add(self, kind: TagKind) -> None:
         """Add a kind (for extensions)."""
@@ -81,11 +82,15 @@ class Networks:
         Raises: Fault; then all networks are off.
         """
         try:
-            return [kind.set(model, of_kind) for kind, of_kind in self._sorted(tags)]
+            applied = [kind.set(model, of_kind) for kind, of_kind in self._sorted(tags)]
         except BaseException:
+            self._taken_off = True
             for kind in self._kinds:
                 kind.set(model, ())
             raise
+        # nobody was told of what a fault has taken off
+        told, self._taken_off = [Applied(text_changed=True)] if self._taken_off else [], False
+        return [*applied, *told]
 
     def _sorted(self, tags: Sequence[NetworkTag]) -> list[tuple[TagKind, list[NetworkTag]]]:
         kinds = {name: kind for kind in self._kinds for name in kind.names}
@@ -141,7 +146,8 @@ class LoraTags:
             uses.append(use)
             hashes.append(label)
         adapter.set(uses)
-        changed = before != adapter.active and any(use.text_weight for use in (*before, *uses))
+        texts = any(use.text_weight or use.file.embeddings for use in (*before, *uses))
+        changed = before != adapter.active and texts
         infotext = {"Lora hashes": ", ".join(hashes)} if hashes else {}
         return Applied(changed, infotext, _bundled(uses))
 
