@@ -25,6 +25,7 @@ from modules.faults import BadFile
 from modules.models.checkpoint_file import read_tensors
 from modules.models.pickle_file import read_pickle
 from modules.networks.embedding_pictures import PICTURE_SUFFIXES, read_picture
+from modules.networks.file_size import size_of
 
 PICKLE_SUFFIXES = (".pt", ".bin")
 SUFFIXES = (*PICKLE_SUFFIXES, ".safetensors", *PICTURE_SUFFIXES)
@@ -53,12 +54,7 @@ def read_embedding(path: Path) -> EmbeddingFile:
 
     Raises: BadFile: it holds none, or one that can't be used.
     """
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise BadFile(path, f"it can't be read ({error.strerror}).") from error
-    if not size:
-        raise BadFile(path, "the file is empty.")
+    size = size_of(path)
     suffix = path.suffix.lower()
     if suffix in PICTURE_SUFFIXES:
         return parse_embedding(read_picture(path), path)

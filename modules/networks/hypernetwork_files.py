@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from modules.faults import BadFile
 from modules.models.pickle_file import read_pickle
+from modules.networks.file_size import size_of
 
 Weights = Mapping[str, Tensor]
 """The weights of one small network, by names like `linear.0.weight`."""
@@ -73,12 +74,7 @@ def read_hypernetwork(path: Path) -> HypernetworkFile:
 
     Raises: BadFile: it holds none, or one that can't be used.
     """
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise BadFile(path, f"it can't be read ({error.strerror}).") from error
-    if not size:
-        raise BadFile(path, "the file is empty.")
+    size_of(path)
     return parse_hypernetwork(read_pickle(path), path)
 
 
