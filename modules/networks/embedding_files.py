@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +92,21 @@ def hash12(path: Path) -> str:
 
     Raises: BadFile: the file can't be read.
     """
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()[:12]
+        status = path.stat()
+        return _hash12(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise BadFile(path, f"it can't be read ({error.strerror}).") from error
+
+
+@lru_cache(maxsize=1024)
+def _hash12(path: Path, changed: int, size: int) -> str:
+    """The hash of a version of a file: every batch whose prompt names an embedding asks for it."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:12]
 
 
 def _tensors(data: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
