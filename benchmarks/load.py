@@ -1,15 +1,17 @@
 """What loading a checkpoint costs, in time and memory, beside plain reading and `diffusers`.
 
-    python benchmarks/load.py [--rounds 3] [--folder FOLDER]
+    python benchmarks/load.py [--rounds 5] [--folder FOLDER]
 
-A random SD1.5 file of full size (2.1 GB, half precision) is written to a temporary folder. Each way to read it runs in
-a process of its own, in turns. Times are CPU seconds (what other programs do on the machine hardly counts) and seconds;
-the file is in the system's cache. `diffusers` loads its U-Net alone, which is four fifths of the file.
+A random SD1.5 file of full size (2.1 GB, half precision) is written to a temporary folder. All ways to read it run in
+turns in one process, after a first round that isn't counted; then each runs once in a process of its own: that is a
+first load, and shows the most memory it took. Times are seconds and CPU seconds; the file is in the system's cache.
+`diffusers` loads its U-Net alone, which is four fifths of the file.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import statistics
 import subprocess
@@ -18,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -95,53 +98,67 @@ WAYS: dict[str, Callable[[Path, torch.dtype], object]] = {
 
 
 def peak() -> int:
-    """The most memory that this process has had, in bytes."""
-    import resource
+    """The most memory that this process has had, in bytes (Linux; `ru_maxrss` begins with the parent's)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("this system doesn't say how much memory a process has had")
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
-
-def measure_here(way: str, path: Path, dtype: torch.dtype) -> None:
-    """One measurement, printed as JSON."""
-    if way == "diffusers":
-        import diffusers
-
-        _ = diffusers.UNet2DConditionModel  # imported late
-    before = peak()
+def timed(way: str, path: Path, dtype: torch.dtype) -> dict[str, float]:
+    """One measurement in this process."""
+    gc.collect()
     start, cpu = time.perf_counter(), time.process_time()
     result = WAYS[way](path, dtype)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     assert result is not None
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak() - before}))
+    return {"seconds": seconds, "cpu": cpu}
 
 
-def measure(way: str, path: Path, dtype: str) -> dict[str, float]:
-    """One measurement in a process of its own."""
-    command = [sys.executable, __file__, "--way", way, "--dtype", dtype, "--file", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def measure_here(path: Path, dtype: torch.dtype, rounds: int, ways: list[str]) -> None:
+    """The measurements of one process, printed as JSON: `rounds` of all ways in turns, or one way alone."""
+    if "diffusers" in ways:
+        import diffusers
+
+        _ = diffusers.UNet2DConditionModel  # imported late
+    before = peak()
+    found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way in ways:
+            found[way].append(timed(way, path, dtype))
+    print(json.dumps({"found": found, "peak": peak() - before}))
+
+
+def measure(path: Path, dtype: str, rounds: int, ways: list[str]) -> dict[str, Any]:
+    """The measurements of a process of its own."""
+    command = [sys.executable, __file__, "--dtype", dtype, "--file", str(path), "--rounds", str(rounds)]
+    done = subprocess.run([*command, "--ways", *ways], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
 def compare(path: Path, rounds: int) -> None:
-    """Measure all ways in turns and print medians, and their ratios to reading and converting."""
+    """Measure all ways and print medians, and their ratios to reading and converting."""
     size = path.stat().st_size
     for dtype, growth in (("float32", 2), ("float16", 1)):
-        found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-        for _ in range(rounds):
-            for way in WAYS:
-                found[way].append(measure(way, path, dtype))
+        found = measure(path, dtype, rounds + 1, list(WAYS))["found"]
         medians = {
-            way: {key: statistics.median(each[key] for each in results) for key in results[0]}
+            way: {key: statistics.median(each[key] for each in results[1:]) for key in results[0]}
             for way, results in found.items()
         }
-        print(f"to {dtype}: CPU seconds (x converted), seconds, peak memory (x the tensors' size)")
+        print(
+            f"to {dtype}: seconds (x converted), CPU seconds (x converted); first load, its peak (x the tensors)"
+        )
         for way, median in medians.items():
+            first = measure(path, dtype, 1, [way])
+            ratios = {key: median[key] / medians["converted"][key] for key in median}
             print(
-                f"  {way:10} {median['cpu']:6.2f} ({median['cpu'] / medians['converted']['cpu']:.2f})"
-                f" {median['seconds']:6.2f} s {median['peak'] / 1e9:6.2f} GB ({median['peak'] / size / growth:.2f})"
+                f"  {way:10} {median['seconds']:6.2f} s ({ratios['seconds']:.2f})"
+                f" {median['cpu']:6.2f} s ({ratios['cpu']:.2f});"
+                f" {first['found'][way][0]['seconds']:6.2f} s"
+                f" {first['peak'] / 1e9:6.2f} GB ({first['peak'] / size / growth:.2f})"
             )
 
 
@@ -150,14 +167,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where the file is written (the temporary folder)")
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--ways", choices=WAYS, nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--dtype", default="float32", help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.way:
-        measure_here(options.way, options.file, getattr(torch, options.dtype))
+    if options.ways:
+        measure_here(options.file, getattr(torch, options.dtype), options.rounds, options.ways)
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         path = Path(folder) / "random.safetensors"

@@ -155,6 +155,7 @@ async function start() {
     const names = sources.map((source) => source.name).filter(Boolean);
     const { job } = await api.beginUpscaling(body(names));
     jobs.set(job, names);
+    catchUp(job);
     progress();
   } catch (error) {
     fail(error.message, error.field);
@@ -204,6 +205,13 @@ async function stop({ currentTarget: button }) {
     button.disabled = false;
     fail(error.message);
   }
+}
+
+/** What was told of a job before we knew that it is ours: a small picture may be done before the answer is here. */
+function catchUp(job) {
+  for (const picture of state.pictures) if (picture.job === job) take(picture);
+  const ended = state.recent.find((other) => other.id === job);
+  if (ended?.status === "failed") fail(ended.error ?? "The job failed.", ended.field);
 }
 
 function heard(what, data) {

@@ -6,6 +6,7 @@ take in the end.
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ def load(checkpoint: Checkpoint, compute: Compute, vae: VaeFile | None = None) -
 
     Raises: BadFile: the file is damaged, no Stable Diffusion checkpoint, or of a family that isn't supported.
     """
-    with open_tensors(checkpoint.path) as file:
+    with _uncollected(), open_tensors(checkpoint.path) as file:
         family = _supported_family(file)
         compute = compute.of_family(xl=family.vector in ("sizes", "aesthetic"))
         with _shape_errors(file):
@@ -86,6 +87,18 @@ def _supported_family(file: TensorFile) -> Family:
     if not family.supported:
         raise BadFile(file.path, f"it is a {family.name} model, which Easel can't run.")
     return family
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection: thousands of modules are made, and each full one walks through all of torch."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextmanager
@@ -210,7 +223,7 @@ def _filled(empty: Tensor, file: TensorFile, name: str, origin: Origin) -> Tenso
 
 def _all_finite(weight: Tensor) -> bool:
     # a sum is one quick pass, and can only be infinite or NaN by overflow where all values are finite
-    return bool(weight.sum().isfinite()) or bool(weight.isfinite().all())
+    return math.isfinite(weight.sum().item()) or bool(weight.isfinite().all())
 
 
 def _unet(file: TensorFile, family: Family, compute: Compute) -> UNet:
