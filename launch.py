@@ -491,5 +491,14 @@ def main(arguments: Sequence[str]) -> int:
     return 1
 
 
+def __getattr__(name: str) -> object:
+    """What extensions of the older UI look for here (`launch.run_pip`, ...); asked for by nobody else."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    from modules.compat import launch_utils
+
+    return getattr(launch_utils, name)
+
+
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -44,6 +44,8 @@ export const cancelMerge = () => post("internal/merge/cancel");
 /** Keep a picture on the server for a request that will name it: `{name, width, height}`. */
 export const keepPicture = (file) =>
   ask("easel/inputs", { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
+/** Keep all pictures of a folder on the server's machine: the same for each, with its `file` and its `mask`. */
+export const keepFolder = (folder, masks) => send("POST", "easel/inputs/folder", { folder, masks });
 export const beginUpscaling = (order) => send("POST", "easel/extras", order);
 /** The recipe in a picture, which comes as a data URL: `{info, items, parameters}`. */
 export const pngInfo = (image) => send("POST", "sdapi/v1/png-info", { image });

@@ -24,6 +24,7 @@ export const fields = JSON.parse(byId("easel_fields").textContent);
 export const HIRES = "hires.enabled";
 const SAME = "As above";
 export const NO_REFINER = "None";
+const NO_SCRIPT = "None";
 export const BY_SETTINGS = "As in the settings";
 
 /** The block of a field on the page. */
@@ -62,6 +63,7 @@ export function valuesOf(request) {
     const value = field.path && at(request, field.path);
     if (value !== undefined) values[field.name] = shown(field, value);
     else if (field.name === "refiner.checkpoint") values[field.name] = NO_REFINER;
+    else if (field.name === "script") values[field.name] = NO_SCRIPT;
   }
   return values;
 }

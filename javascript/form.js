@@ -57,7 +57,15 @@ export function fillFromRequest(request, changes = {}) {
   choose([]);
   const next = { ...valuesOf(request), ...changes };
   fill(next);
+  for (const follower of followers) follower(request);
   lookForStyles(next);
+}
+
+const followers = [];
+
+/** Call `follower(request)` when the form is filled from a request. */
+export function onRequest(follower) {
+  followers.push(follower);
 }
 
 /** What the open tab adds to a request, and what stands in its way: see `source/carry.js`. */
@@ -176,6 +184,15 @@ export function generate() {
 /** Some numbers mean "not said" (Gradio begins with them in empty fields): they are shown as nothing. */
 const blanked = (field, value) => (field.blank !== undefined && field.blank !== null && value === field.blank ? null : value);
 
+const sieves = {};
+
+/** Have a value looked over before it is filled in: `sieve(value)` is what is filled in then. */
+export function sift(name, sieve) {
+  sieves[name] = sieve;
+}
+
+const allowed = (name, value) => (sieves[name] ? sieves[name](value) : value);
+
 window.easel = {
   ...window.easel,
   changed(list) {
@@ -184,7 +201,7 @@ window.easel = {
     saving = setTimeout(save, 150);
   },
   filled(list) {
-    const next = fields.map((field, place) => blanked(field, field.name in pending ? pending[field.name] : list[place]));
+    const next = fields.map((field, place) => blanked(field, field.name in pending ? allowed(field.name, pending[field.name]) : list[place]));
     pending = {};
     take(next);
     save();

@@ -25,6 +25,7 @@ import { wireResize } from "./resize.js";
 import { carried, missing } from "./source/carry.js";
 import { outpainted, wireOutpaint } from "./source/outpaint.js";
 import { leadToPane, wirePane } from "./source/pane.js";
+import { wireScripts } from "./scripts.js";
 import { wireSettings } from "./settings.js";
 import { wireStage } from "./stage.js";
 import { watch } from "./store.js";
@@ -86,6 +87,7 @@ async function start() {
   wireTabs();
   wirePrompts();
   wireHires();
+  wireScripts();
   wirePictures();
   wireStage();
   wireProgress();

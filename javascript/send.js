@@ -74,14 +74,28 @@ export function sendButtons(picture, { onSent = () => {} } = {}) {
   );
 }
 
+/** What one of several pictures had of its own, without the form's prompt before it. */
+function ownOf(request, place) {
+  const { prompts = [], negative_prompts: negatives = [], seeds = [] } = request;
+  if (!prompts.length) return {};
+  const own = (text, before) => (before && text.startsWith(before) ? text.slice(before.length).replace(/^, /, "") : text);
+  return {
+    prompt: own(prompts[place % prompts.length], request.prompt),
+    negative_prompt: own(negatives[place % negatives.length] ?? "", request.negative_prompt),
+    seed: seeds[place],
+  };
+}
+
 /** Bring back what a request began with: its picture, its mask, its frame. */
 export async function beginAs(request) {
   const [name] = request.init_images ?? [];
   if (!name) return;
   if (source.picture?.name !== name) await usePicture(await fetched(inputUrl({ name })));
   if (request.init_images.length > 1) {
-    source.several = request.init_images.map((one) => ({ name: one }));
-    source.modes.img2img = "several";
+    const masks = request.mask?.images ?? [];
+    source.several = request.init_images.map((name, place) => ({ name, mask: masks[place], ...ownOf(request, place) }));
+    source.ownPrompts = Boolean(request.prompts?.length);
+    source.modes[masks.length ? "inpaint" : "img2img"] = "several";
     changedSource("several");
   } else if (source.modes.img2img === "several") source.modes.img2img = "view";
   if (request.frame) (await painterFor("outpaint")).setFrame(request.frame);

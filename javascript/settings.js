@@ -67,11 +67,15 @@ function search() {
   parts.none.hidden = rows.some((row) => !row.node.hidden);
 }
 
-const shown = (value) => (value === true ? "on" : value === false ? "off" : value === "" ? "empty" : String(value));
+const shown = (value) => (value === true ? "on" : value === false ? "off" : String(value).replaceAll(",", ", ") || "empty");
 
 /** A setting: its words, its control, and how it differs from the default. */
 function newRow(setting, group) {
-  const id = `setting_${setting.name.replace(".", "_")}`;
+  if (setting.control === "note") return note(setting, group);
+  // Scripts of older extensions look for an option by `setting_<its name>`, and for its control in there.
+  const older = !setting.name.includes(".");
+  const own = `setting_${setting.name.replace(".", "_")}`;
+  const id = older ? `${own}_control` : own;
   const { input, show, read } = control(setting, id);
   const undo = el("button", { type: "button", class: "easel-text-button", onclick: () => save(setting.default, true) });
   const changed = el("p", { class: "easel-setting-changed" }, "Changed", undo);
@@ -80,8 +84,8 @@ function newRow(setting, group) {
   const holder = setting.control === "switch" ? el("div", { class: "easel-switch" }, input) : input;
   const about = el("div", {}, el("label", { for: id }, setting.label), el("p", { id: `${id}_about` }, setting.description, limits(setting)), changed);
   const node = el("div", { class: "easel-setting", "data-name": setting.name, "data-control": setting.control }, about, holder, error);
-  const words = [setting.name, setting.label, setting.description, ...(setting.choices ?? []), group].join(" ").toLowerCase();
-  const row = { setting, node, words, busy: false, take };
+  if (older) node.id = own;
+  const row = { setting, node, words: wordsOf(setting, group), busy: false, take };
   rows.push(row);
 
   function take(value) {
@@ -115,6 +119,15 @@ function newRow(setting, group) {
   return node;
 }
 
+const wordsOf = (setting, group) => [setting.name, setting.label, setting.description, ...(setting.labels ?? setting.choices ?? []), group].join(" ").toLowerCase();
+
+/** A text between an extension's options. */
+function note(setting, group) {
+  const node = el("p", { class: "easel-setting easel-setting-note", "data-name": setting.name, "data-control": "note", id: `setting_${setting.name}` }, setting.label);
+  rows.push({ setting, node, words: wordsOf(setting, group), busy: false, take: () => {} });
+  return node;
+}
+
 function limits({ control: kind, minimum, maximum }) {
   if (kind !== "number" || minimum === null || maximum === null) return null;
   return ` ${minimum} to ${maximum}.`;
@@ -126,17 +139,38 @@ function control(setting, id) {
     const input = el("input", { type: "checkbox", role: "switch", id });
     return { input, show: (value) => (input.checked = value), read: () => input.checked };
   }
+  if (setting.control === "several") return several(setting, id);
+  if (setting.control === "choice" && setting.free) return freeText(setting, id);
   if (setting.control === "choice") {
     const missing = setting.value !== null && !setting.choices.includes(setting.value) ? [setting.value] : [];
-    const options = [...setting.choices, ...missing].map((choice) => el("option", { value: choice }, choice));
+    const options = [...setting.choices, ...missing].map((choice, place) => el("option", { value: choice }, setting.labels?.[place] ?? String(choice)));
     if (setting.empty) options.unshift(el("option", { value: "" }, EMPTY));
     const input = el("select", { id }, ...options);
     return { input, show: (value) => (input.value = value ?? ""), read: () => (setting.empty && input.value === "" ? null : input.value) };
   }
   if (setting.control === "number") {
-    const input = el("input", { type: "number", id, min: setting.minimum, max: setting.maximum, step: setting.whole ? 1 : "any", inputmode: setting.whole ? "numeric" : "decimal" });
+    const input = el("input", { type: "number", id, min: setting.minimum, max: setting.maximum, step: setting.whole ? 1 : (setting.step ?? "any"), inputmode: setting.whole ? "numeric" : "decimal" });
     return { input, show: (value) => (input.value = value ?? ""), read: () => (input.value === "" ? (setting.empty ? null : undefined) : Number(input.value)) };
   }
-  const input = el("input", { type: "text", id, autocomplete: "off", spellcheck: "false" });
+  const input = el("input", { type: setting.control === "colour" ? "color" : "text", id, autocomplete: "off", spellcheck: "false" });
   return { input, show: (value) => (input.value = value ?? ""), read: () => (setting.empty && input.value === "" ? null : input.value) };
+}
+
+/** A list of which some are chosen; what was chosen and isn't offered any more stays in it. */
+function several(setting, id) {
+  const choices = setting.choices.map((value, place) => ({ value, label: setting.labels?.[place] ?? String(value) }));
+  for (const value of setting.value ?? []) if (!setting.choices.includes(value)) choices.push({ value, label: String(value) });
+  const boxes = choices.map(({ value, label }) => ({ value, box: el("input", { type: "checkbox" }), label }));
+  const input = el("div", { id, class: "easel-setting-choices", role: "group", "aria-label": setting.label, tabindex: "-1" }, ...boxes.map(({ box, label }) => el("label", {}, box, label)));
+  const show = (chosen) => boxes.forEach(({ value, box }) => (box.checked = (chosen ?? []).includes(value)));
+  return { input, show, read: () => boxes.filter(({ box }) => box.checked).map(({ value }) => value) };
+}
+
+/** A text for which some are offered. */
+function freeText(setting, id) {
+  const offered = el("datalist", { id: `${id}_offered` }, ...setting.choices.map((choice) => el("option", { value: choice })));
+  const input = el("input", { type: "text", id, list: offered.id, autocomplete: "off", spellcheck: "false" });
+  byId(offered.id)?.remove(); // of the last time
+  dialog.append(offered);
+  return { input, show: (value) => (input.value = value ?? ""), read: () => input.value };
 }

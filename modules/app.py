@@ -6,9 +6,10 @@ Nothing here imports torch or Gradio; they come with the first job and the page.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from modules.compute import Compute, ComputeOptions, choose
 from modules.faults import UnknownName
@@ -48,7 +49,7 @@ from modules.settings.store import SettingsStore
 from modules.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from modules.pages.services import CheckpointChoice, PageServices
     from modules.rest.services import CheckpointInfo, RestServices, SamplerInfo, SchedulerInfo
@@ -97,6 +98,7 @@ class Application:
         self.merger.close()
         self.worker.close()
         self.plugins.close()
+        _close_older_face()
         self.database.close()
         self.cache.close()
 
@@ -116,6 +118,7 @@ class Application:
         self, shut_down: Callable[[], None], *, may_change_extensions: bool = True
     ) -> RestServices:
         """What the routes need."""
+        from modules.plugins.script_services import ScriptServices
         from modules.plugins.services import ExtensionControl
         from modules.rest.services import RestServices
 
@@ -133,6 +136,7 @@ class Application:
             version=f"Easel {VERSION}",
             shut_down=shut_down,
             extensions=ExtensionControl(self.plugins, self.settings, allowed=may_change_extensions),
+            scripts=ScriptServices(self.plugins),
             inputs=self.inputs,
             vaes=lambda: _vae_files(self.vaes),
             unload_checkpoint=lambda: self.models.unload(),
@@ -168,6 +172,9 @@ class Application:
             refresh_checkpoints=self.refresh_models,
             extension_tabs=self.plugins.tabs,
             extension_controls=self.plugins.page.build_controls,
+            script_menu=self.plugins.scripts.menu,
+            scripts=self.plugins.page.build_scripts,
+            script_call=self.plugins.scripts.by_name,
             vaes=lambda: _vae_files(self.vaes),
             upscalers=lambda: [upscaler.name for upscaler in self.extras.upscalers.all()],
             face_restorers=lambda: [one.name for one in self.extras.faces.all()] if self.extras.faces else [],
@@ -183,6 +190,7 @@ def build(
     compute_options: ComputeOptions | None = None,
     warm_up: bool = True,
     extensions: ExtensionOptions | None = None,
+    flags: Mapping[str, Any] | None = None,
 ) -> Application:
     """Build all services.
 
@@ -193,6 +201,7 @@ def build(
         styles_files: files with styles; none means `styles.csv` in the data folder.
         warm_up: load the model right after the start, and not with the first job.
         extensions: which extensions are loaded, and with which flags; None: all that the settings say.
+        flags: the command line, for extensions of the older UI (see `cli.older_flags`).
     """
 
     def computing() -> Compute:
@@ -234,7 +243,8 @@ def build(
         if isinstance(request, UpscalePicture):
             return check_extras(request, extras)
         chosen = request.checkpoint or _chosen_checkpoint(settings, catalogue)
-        return check(replace(request, checkpoint=chosen), models, networks)
+        script = plugins.scripts.checked(request)
+        return check(replace(request, checkpoint=chosen, script=script), models, networks)
 
     queue = JobQueue(database, events, checked)
     pictures = PictureIndex(database, folders.outputs)
@@ -251,7 +261,7 @@ def build(
         preview_folder=folders.models / "VAE-approx",
         hooks=plugins.generation,
     )
-    return Application(
+    application = Application(
         folders=folders,
         settings=settings,
         database=database,
@@ -282,6 +292,33 @@ def build(
             warm_up=(lambda: engine.prepare(_chosen_checkpoint(settings, catalogue))) if warm_up else None,
         ),
     )
+    if any(extension.about.scripts for extension in plugins.loaded()):
+        _open_older_face(application, flags or {})
+    return application
+
+
+def _open_older_face(application: Application, flags: Mapping[str, Any]) -> None:
+    """Load the extensions of the older UI, and give them the services under their older names."""
+    try:
+        from modules.compat.face import OlderFace
+        from modules.compat.house import House, enter
+
+        services = {
+            field.name: getattr(application, field.name) for field in fields(House) if field.name != "flags"
+        }
+        house = House(**services, flags=MappingProxyType(dict(flags)))
+        enter(house)
+        application.plugins.attach(OlderFace(house))
+    except Exception:
+        log.exception("Extensions of the older UI can't be loaded")
+
+
+def _close_older_face() -> None:
+    """The older names stand for nothing any more."""
+    import sys
+
+    if "modules.compat.house" in sys.modules:
+        sys.modules["modules.compat.house"].enter(None)
 
 
 def _chosen_checkpoint(settings: SettingsStore, catalogue: CheckpointCatalogue) -> str | None:

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 
 from modules.app import Application, build
 from modules.cli import CommandLine, parse, warn_of_unknown
+from modules.cli.older_flags import older_flags
 from modules.older_settings import take_over_settings
 from modules.plugins.start import ExtensionOptions
 
 if TYPE_CHECKING:
+    import gradio
     from fastapi import FastAPI
 
     from modules.rest.server import Server
@@ -45,6 +47,7 @@ def main(arguments: list[str], started: float) -> int:
         compute_options=command_line.compute_options(),
         warm_up=not command_line.quick_start,
         extensions=ExtensionOptions(command_line.extensions, command_line.unknown, command_line.install),
+        flags=older_flags(command_line),
     )
     warn_of_unknown(application.plugins.unknown_words)
     if command_line.older_home is not None:
@@ -115,15 +118,31 @@ def _build_app(
         replace(services, restart=restart), command_line.server_options(), more_routes=parts.add_routes
     )
     app.router.lifespan_context = lifespan  # before the page is mounted: Gradio wraps it in its own
+    page = None
     if not command_line.nowebui:
         import gradio
 
-        from modules.pages.build import build_page, page_options
+        from modules.pages.build import page_options
 
-        page = build_page(application.page_services())
+        page = _build_page(application)
         app = gradio.mount_gradio_app(app, page, path="/", **page_options(command_line.theme, parts.head()))
-    parts.started(app)
+    parts.started(app, page)
     return app
+
+
+def _build_page(application: Application) -> gradio.Blocks:
+    """The page. What the older UI's extensions do to it may fail; then it is built without that."""
+    from modules.pages.build import build_page
+
+    services = application.page_services()
+    try:
+        with application.plugins.page.building():
+            return build_page(services)
+    except Exception:
+        if not application.plugins.has_older:
+            raise
+        log.exception("Extensions of the older UI kept the page from being built; it is built without them")
+    return build_page(services)
 
 
 def _welcome(server: Server, command_line: CommandLine, started: float) -> None:

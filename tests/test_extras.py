@@ -34,7 +34,6 @@ from modules.imaging.tiles import Stopped
 from modules.imaging.upscalers import Filter, Upscalers
 from modules.jobs.queue import Status
 from modules.rest.build import build_app
-from modules.rest.extras import pictures_in
 from modules.rest.services import ServerOptions
 
 RECIPE = "a fox\nNegative prompt: trees\nSteps: 20, Sampler: Euler, CFG scale: 7.0, Seed: 77, Size: 24x16"
@@ -527,20 +526,6 @@ def test_the_pages_jobs_are_saved(client: TestClient, house: application.Applica
 def test_the_page_is_told_what_is_missing(client: TestClient, body: dict[str, Any], field: str) -> None:
     answer = client.post("/easel/extras", json=body)
     assert answer.status_code == 422 and answer.json()["field"] == field
-
-
-def test_a_server_for_others_reads_its_own_folders_only(tmp_path: Path) -> None:
-    outputs = tmp_path / "outputs"
-    (outputs / "mine").mkdir(parents=True)
-    (outputs / "mine" / "a.png").touch()
-    (tmp_path / "elsewhere").mkdir()
-    assert pictures_in("mine", (outputs,)) == [str(outputs / "mine" / "a.png")]
-    (outputs / "link").symlink_to(tmp_path / "elsewhere")
-    for bad in ("/etc", "../elsewhere", str(tmp_path), "link", "~"):
-        with pytest.raises(InvalidField, match="Only folders inside outputs"):
-            pictures_in(bad, (outputs,))
-    with pytest.raises(InvalidField, match="no pictures"):
-        pictures_in(str(tmp_path / "elsewhere"), ())
 
 
 def test_the_request_names_all_its_fields() -> None:

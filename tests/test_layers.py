@@ -72,7 +72,8 @@ def test_imports_point_downwards() -> None:
             continue
         for line, target in rooms_of(path):
             down = FLOORS[target] < FLOORS[room] or target == room or (room, target) in NEIGHBOURS
-            if not down or (target == "compat" and room != "compat"):
+            # the older UI's names are for extensions; who builds everything builds them too
+            if not down or (target == "compat" and room not in ("compat", "app")):
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {target}")
     assert not wrong, "\n".join(wrong)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modules.imaging.storage import save_png
 from tests.server import RunningServer, running_server
 from tests.test_page_browser import Visit
 
@@ -160,6 +161,36 @@ def test_sketching_goes_into_the_picture_and_several_make_one_each(visit: Visit,
     visit.page.wait_for_function("document.querySelectorAll('#easel_several li').length === 2")
     made = generate(visit, 2)
     assert len(job_of(visit, made)["init_images"]) == 2 and job_of(visit, made)["batch_count"] == 2
+
+
+def test_a_folder_with_masks_and_prompts_of_its_own(visit: Visit, picture: Path, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    for name, said in (("a", "a red house\nSteps: 3, Seed: 9, Size: 128x128"), ("b", "")):
+        with Image.open(picture) as image:
+            save_png(image, tmp_path / f"{name}.png", said)
+    Image.new("L", (SIDE, SIDE), 255).save(tmp_path / "masks" / "all.png")
+    visit.set("txt2img_prompt", "a pencil drawing")
+    open_tab(visit, "inpaint")
+    page = visit.page
+    page.get_by_role("radio", name="Several").click()
+    page.get_by_role("button", name="Remove all").click() if page.locator(
+        "#easel_several li"
+    ).count() else None
+    page.click("#txt2img_generate")
+    page.locator("#easel_alert", has_text="There are no pictures yet").wait_for()
+    page.get_by_text("From a folder").click()
+    page.fill("#easel_folder", str(tmp_path))
+    page.get_by_role("button", name="Take all pictures").click()
+    page.wait_for_function("document.querySelectorAll('#easel_several li').length === 2")
+    page.click("#txt2img_generate")
+    page.locator("#easel_alert", has_text="have no mask").wait_for()
+    page.fill("#easel_masks", str(tmp_path / "masks"))
+    page.get_by_role("button", name="Take all pictures").click()
+    page.wait_for_function("document.querySelector('#easel_several').innerText.includes('with masks')")
+    page.get_by_label("Use the prompts that are in the pictures").check()
+    request = job_of(visit, generate(visit, 2))
+    assert request["prompts"] == ["a pencil drawing, a red house", "a pencil drawing"]
+    assert request["seeds"][0] == 9 and len(request["mask"]["images"]) == 2
 
 
 def test_inpainting_changes_only_what_is_under_the_stroke(visit: Visit, picture: Path) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from modules.faults import InvalidField, UnknownName
+from modules.generation.hooks import GenerationHooks
 from modules.plugins.extension import Extension
 from modules.plugins.folder import in_order, read_folder, scripts_in_order
 from modules.plugins.manager import PluginManager
+from modules.plugins.older import NoOlder
 from modules.plugins.preparing import prepare
 from modules.plugins.watch import Blocked, Watch, within
 from modules.sampling import catalogue
@@ -200,7 +202,9 @@ def test_scripts_go_to_the_loader_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "a" / "preload.py").write_text("def preload(parser): parser.add_argument('--old', type=int)")
     loaded: list[str] = []
 
-    class Loader:
+    class Loader(NoOlder):
+        generation = GenerationHooks()
+
         def load(self, extension: Extension, script: Path) -> None:
             loaded.append(f"{extension.name}/{script.name} {vars(extension.flags)}")
             if script.name == "one.py":
@@ -209,7 +213,8 @@ def test_scripts_go_to_the_loader_in_their_order(tmp_path: Path) -> None:
         def unload(self, extension: Extension) -> None:
             loaded.append(f"{extension.name} gone")
 
-    manager = PluginManager(tmp_path, None, ["--old", "7", "--else"], scripts=Loader())
+    manager = PluginManager(tmp_path, None, ["--old", "7", "--else"])
+    manager.attach(Loader())
     assert loaded == ["a/first.py {'old': 7}", "b/one.py {}", "a/late.py {'old': 7}", "b/two.py {}"]
     assert last_lines(manager) == {"b": "RuntimeError: old and broken"}
     assert manager.unknown_words == ["--else"]

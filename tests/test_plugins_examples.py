@@ -107,6 +107,16 @@ def test_controls(load: Load, models: ModelStore) -> None:
     assert bare.image.size == (64, 48) and "Border" not in bare.infotext
 
 
+def test_script(load: Load, models: ModelStore) -> None:
+    manager = load("example-script")
+    call = manager.scripts.by_place("cfg scales", ["2, 9"], "txt2img")
+    two, nine, grid = made(manager, models, script=call)
+    assert "CFG scale: 2.0," in two.infotext and "CFG scale: 9.0," in nine.infotext
+    assert (grid.kind, grid.number, grid.image.size) == ("grid", 2, (128, 48))
+    with pytest.raises(InvalidField, match="CFG scales"):
+        made(manager, models, script=manager.scripts.by_place("CFG scales", ["many"], "txt2img"))
+
+
 def test_settings(load: Load, models: ModelStore, caplog: pytest.LogCaptureFixture) -> None:
     manager = load("example-settings")
     manager.own_settings.change("example-settings", {"level": "warning", "words": "foxes"})

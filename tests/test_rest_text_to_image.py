@@ -267,9 +267,8 @@ BAD = [
     ({"enable_hr": True, "hr_scale": 0.5}, 422, "hr_scale", "from 1 to 8"),
     ({"enable_hr": True, "firstpass_image": "x!"}, 422, "firstpass_image", "base64"),
     ({"comments": {"a": "b"}}, 422, "comments", "not there yet"),
-    ({"script_name": "x"}, 422, "script_name", "not there yet"),
-    ({"script_args": [1]}, 422, "script_args", "not there yet"),
-    ({"alwayson_scripts": {"x": {"args": []}}}, 422, "alwayson_scripts", "not there yet"),
+    ({"script_name": "x"}, 422, "script_name", "no script named 'x'"),
+    ({"alwayson_scripts": {"x": {"args": []}}}, 422, "alwayson_scripts", "no script named 'x'"),
 ]
 
 

@@ -3,19 +3,38 @@ import { openKind } from "../tabs.js";
 import { framed, sizeWith } from "./outpaint.js";
 import { arrived, existing, painterFor } from "./painters.js";
 import { openMode } from "./pane.js";
-import { source, upload } from "./state.js";
+import { saysSomething, source, upload } from "./state.js";
 
 /** Why Generate cannot begin in the open tab: a sentence, or null. */
 export function missing() {
   const mode = openMode();
   if (!mode) return null;
-  if (mode === "several") return source.several.length ? null : "There are no pictures yet. Choose some, or drop them on the page.";
+  if (mode === "several") return severalMissing(openKind());
   const painter = existing(mode);
   if (!painter?.hasPicture && !source.picture) return "There is no picture yet. Choose one, drop it on the page, or paste it.";
   const untouched = painter && !painted(painter);
   if (openKind() === "inpaint" && untouched) return "Nothing is masked yet. Paint over what is to be drawn anew.";
   if (mode === "outpaint" && painter && !framed()) return "No side is extended yet. Drag a side outwards, or press one of the arrows.";
   return null;
+}
+
+function severalMissing(kind) {
+  const { several } = source;
+  if (!several.length) return "There are no pictures yet. Choose some, or drop them on the page.";
+  const bare = several.filter(({ mask }) => !mask).length;
+  if (kind !== "inpaint" || !bare) return null;
+  return `${bare === several.length ? "The pictures have" : `${bare} of the pictures have`} no mask. Take them from a folder, with a folder of masks.`;
+}
+
+/** What Generate sends of several pictures. */
+function severalCarried(kind) {
+  const { several, ownPrompts } = source;
+  const sent = { kind, init_images: several.map(({ name }) => name) };
+  if (kind === "inpaint") sent["mask.images"] = several.map(({ mask }) => mask);
+  if (ownPrompts && several.some(saysSomething)) {
+    sent.own_prompts = several.map((one) => (saysSomething(one) ? { prompt: one.prompt, negative_prompt: one.negative_prompt, seed: one.seed } : null));
+  }
+  return sent;
 }
 
 /** Whether something holds that was painted. */
@@ -29,7 +48,7 @@ export async function carried() {
   const kind = openKind();
   const mode = openMode();
   if (!mode) return { kind };
-  if (mode === "several") return { kind, init_images: source.several.map(({ name }) => name) };
+  if (mode === "several") return severalCarried(kind);
   const painter = await painterFor(mode);
   await arrived();
   if (!source.picture) throw new Error("There is no picture yet. Choose one, drop it on the page, or paste it.");

@@ -1,9 +1,12 @@
 // Several pictures: each of them makes one. A shelf of thumbnails, and a place to drop more.
 import { showError } from "../alerts.js";
+import * as api from "../api.js";
 import { byId, el } from "../dom.js";
-import { changedSource, inputUrl, source, upload } from "./state.js";
+import { changedSource, inputUrl, saysSomething, source, upload } from "./state.js";
 
-const MOST = 64;
+const MOST = 1000;
+/** Thumbnails that are shown; the rest is counted. */
+const SHOWN = 120;
 
 /** The shelf; made once. */
 export function severalNode() {
@@ -20,6 +23,8 @@ export function severalNode() {
     el("button", { type: "button", class: "easel-button easel-button-main", onclick: choose }, "Choose pictures"),
     el("p", {}, "or drop them here. Each of them makes a picture."),
   );
+  const own = el("input", { type: "checkbox", onchange: () => setOwnPrompts(own.checked) });
+  const words = el("label", { class: "easel-check", id: "easel_own_prompts", title: "Behind the prompt above, with the seed that made each" }, own, "Use the prompts that are in the pictures");
   const line = el(
     "div",
     { class: "easel-several-line" },
@@ -27,7 +32,7 @@ export function severalNode() {
     el("button", { type: "button", class: "easel-button", onclick: choose }, "Add"),
     el("button", { type: "button", class: "easel-button", onclick: () => set([]) }, "Remove all"),
   );
-  const node = el("div", { class: "easel-several", id: "easel_several", hidden: true }, input, empty, line, shelf);
+  const node = el("div", { class: "easel-several", id: "easel_several", hidden: true }, input, empty, line, words, shelf, folderForm());
   node.addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -47,6 +52,36 @@ export function severalNode() {
     add(files);
   });
   return node;
+}
+
+/** A folder on the machine that Easel runs on, and one with masks. */
+function folderForm() {
+  const field = (id, text, placeholder) => {
+    const input = el("input", { type: "text", id, placeholder, spellcheck: "false", autocomplete: "off" });
+    return { input, label: el("label", {}, el("span", {}, text), input) };
+  };
+  const folder = field("easel_folder", "Folder", "Path on the machine that runs Easel");
+  const masks = field("easel_masks", "Masks", "Folder; the same names, or one for all");
+  const take = el("button", { type: "submit", class: "easel-button" }, "Take all pictures");
+  const form = el("form", { class: "easel-folder" }, folder.label, masks.label, take);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (!folder.input.value.trim()) return folder.input.focus();
+    take.disabled = true;
+    try {
+      set((await api.keepFolder(folder.input.value, masks.input.value)).slice(0, MOST));
+    } catch (error) {
+      showError(error.message);
+    } finally {
+      take.disabled = false;
+    }
+  });
+  return el("details", { class: "easel-folder-fold" }, el("summary", {}, "From a folder"), form);
+}
+
+function setOwnPrompts(on) {
+  source.ownPrompts = on;
+  changedSource("several");
 }
 
 function set(pictures) {
@@ -75,11 +110,20 @@ async function add(files) {
 export function drawSeveral() {
   const node = byId("easel_several");
   const { several } = source;
-  const [, empty, line, shelf] = node.children;
+  const [, empty, line, words, shelf] = node.children;
   empty.hidden = several.length > 0;
   line.hidden = shelf.hidden = several.length === 0;
-  line.firstChild.textContent = several.length === 1 ? "1 picture" : `${several.length} pictures, each makes one`;
-  shelf.replaceChildren(...several.map(item));
+  line.firstChild.textContent = counted(several);
+  words.hidden = !several.some(saysSomething);
+  words.firstChild.checked = source.ownPrompts;
+  const more = several.length > SHOWN ? [el("li", { class: "easel-shelf-more" }, `and ${several.length - SHOWN} more`)] : [];
+  shelf.replaceChildren(...several.slice(0, SHOWN).map(item), ...more);
+}
+
+function counted(several) {
+  const masks = several.filter(({ mask }) => mask).length;
+  const pictures = several.length === 1 ? "1 picture" : `${several.length} pictures, each makes one`;
+  return masks ? `${pictures} · ${masks === several.length ? "with masks" : `${masks} with masks`}` : pictures;
 }
 
 function item(picture, place) {

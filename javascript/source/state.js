@@ -4,21 +4,27 @@ import * as api from "../api.js";
 const KEY = "easel.source";
 
 /**
- * @typedef {{name: string, width: number, height: number}} Picture a picture that the server keeps (`/easel/inputs`)
+ * @typedef {Object} Picture a picture that the server keeps (`/easel/inputs`)
+ * @property {string} name
+ * @property {number} width
+ * @property {number} height
+ * @property {string} [prompt] what it says itself; so are `negative_prompt` and `seed`
+ * @property {string} [mask] the name of its mask, where it came from a folder with masks
  * @typedef {"view" | "sketch" | "several" | "mask" | "colour-mask" | "outpaint"} Mode what is done with it
  */
 
 /** What each tab offers; the first is where it begins. @type {Object<string, Mode[]>} */
 export const MODES = {
   img2img: ["view", "sketch", "several"],
-  inpaint: ["mask", "colour-mask"],
+  inpaint: ["mask", "colour-mask", "several"],
   outpaint: ["outpaint"],
 };
 
-/** @type {{picture: Picture | null, several: Picture[], modes: Object<string, Mode>}} */
+/** @type {{picture: Picture | null, several: Picture[], ownPrompts: boolean, modes: Object<string, Mode>}} */
 export const source = {
   picture: null,
   several: [],
+  ownPrompts: false,
   modes: Object.fromEntries(Object.entries(MODES).map(([kind, modes]) => [kind, modes[0]])),
 };
 
@@ -45,6 +51,7 @@ export function restoreSource() {
     const kept = JSON.parse(localStorage.getItem(KEY) ?? "{}");
     if (kept.picture?.name) source.picture = kept.picture;
     if (Array.isArray(kept.several)) source.several = kept.several.filter((one) => one?.name);
+    source.ownPrompts = kept.ownPrompts === true;
     for (const [kind, modes] of Object.entries(MODES)) {
       if (modes.includes(kept.modes?.[kind])) source.modes[kind] = kept.modes[kind];
     }
@@ -52,6 +59,9 @@ export function restoreSource() {
     // Something else wrote there: no picture.
   }
 }
+
+/** Whether a picture says how it was made. */
+export const saysSomething = ({ prompt, negative_prompt: negative }) => Boolean(prompt || negative);
 
 export const inputUrl = ({ name }) => `easel/inputs/${name}`;
 

@@ -21,8 +21,9 @@ from modules.generation.guidance import (
     encoding_settings,
     guidance_for,
 )
-from modules.generation.hooks import PassInfo, StepInfo, denoised_hook
+from modules.generation.hooks import PassInfo, StepInfo
 from modules.generation.options import SamplingOptions
+from modules.generation.pass_points import PassPoints
 from modules.generation.prompting import next_batch, prompts_of
 from modules.generation.requests import PictureRequest
 from modules.generation.results import GeneratedImage, Monitor
@@ -108,6 +109,8 @@ class Batch:
         self.steps = steps
         self.steps_done = 0
         self.network_parameters: dict[str, str] = {}
+        self.about: PassInfo | None = None
+        """The latest pass."""
         self.held = ExitStack()
         """What is held until the pass ends, such as a refiner on the device."""
         self.prompts = prompts_of(request, session.wildcards, numbers.start, session.hooks)
@@ -118,6 +121,18 @@ class Batch:
         Raises: NotPossibleNow: the U-Net gives no picture (NaN).
         """
         self._set_networks(one.plan)
+        self.session.hooks.networks_applied(self.about_pass(one.plan))
+        return self.done(self._sampled_in_memory(one), one.plan)
+
+    def done(self, sampled: Sampled, plan: PassPlan) -> Sampled:
+        """A pass that is done, also one without any step: shown to the extensions, unless it is skipped."""
+        if self.monitor.skip_requested():
+            return sampled
+        self.about = self.about_pass(plan)
+        with torch.inference_mode():
+            return replace(sampled, latents=self.session.hooks.sampled(sampled.latents, self.about))
+
+    def _sampled_in_memory(self, one: Pass) -> Sampled:
         try:
             return self._sampled(one)
         except (RuntimeError, MemoryError) as error:
@@ -137,15 +152,15 @@ class Batch:
         for rows in (slice(0, count // 2), slice(count // 2, count)):
             half = copy(self)
             half.numbers, half.steps_done = self.numbers[rows], before
-            halves.append(half.sample(one.of_pictures(rows, count)))
-            self.steps_done, self.network_parameters = half.steps_done, half.network_parameters
+            halves.append(half._sampled_in_memory(one.of_pictures(rows, count)))
+            self.steps_done = half.steps_done
         return Sampled(torch.cat([half.latents for half in halves]), all(half.complete for half in halves))
 
     def _sampled(self, one: Pass) -> Sampled:
         model = self.session.model
         with placed(model, "text"):
             guidance = guidance_for(self.request, one.plan, self.session.encoder, model.family, one.picture)
-        about, hooks = self._about(one.plan), self.session.hooks
+        about, hooks = self.about_pass(one.plan), self.session.hooks
         guidance = hooks.conditioning(guidance, about)
         denoiser = GuidedDenoiser(
             model.unet,
@@ -153,9 +168,9 @@ class Batch:
             guidance,
             model.prediction,
             before_call=self._stop_if_asked,
-            after_call=denoised_hook(hooks, about),
             mask=one.mask,
             switch=one.switch,
+            points=PassPoints(hooks, about),
         )
         before = self.steps_done
 
@@ -183,6 +198,11 @@ class Batch:
         other = copy(self)
         other.session = self.session.on(checkpoint)
         return other
+
+    def about_pass(self, plan: PassPlan) -> PassInfo:
+        """A pass as extensions see it."""
+        stage: Literal["first", "second"] = "first" if plan.first_pass_calls is None else "second"
+        return PassInfo(self.request, self.numbers, stage, plan.prompts, plan.width, plan.height, plan.calls)
 
     def picture(self, name: str, field: str) -> Image:
         """A picture that the request names.
@@ -231,11 +251,6 @@ class Batch:
     def encode(self, pixels: Tensor) -> Tensor:
         """Pictures `[B, 3, H, W]` in -1..1 to latents `[B, 4, h, w]`, one by one; see `models.vae_decoding`."""
         return vae_decoding.encode(self.session.model, pixels)
-
-    def _about(self, plan: PassPlan) -> PassInfo:
-        """A pass as extensions see it."""
-        stage: Literal["first", "second"] = "first" if plan.first_pass_calls is None else "second"
-        return PassInfo(self.request, self.numbers, stage, plan.prompts, plan.width, plan.height, plan.calls)
 
     def _set_networks(self, plan: PassPlan) -> None:
         """Have the networks act that the pass's prompt names, and no others."""

@@ -12,7 +12,10 @@ from modules.faults import InvalidField, NotPossibleNow, NotSupported
 from modules.generation.hooks import NO_HOOKS, GenerationHooks, begun
 from modules.generation.requests import GenerationRequest, HiresFix, ImageToImage, Request, TextToImage
 from modules.generation.results import GeneratedImage, Monitor
+from modules.generation.scripted import NO_PICTURES, ScriptRun
+from modules.generation.studio import InputPictures
 from modules.generation.upscaling import Tools, UpscalePicture, upscale
+from modules.imaging.upscalers import Upscalers
 from modules.models.store import ModelStore
 from modules.prompts.tags import extract_tags
 from modules.prompts.wildcards import Wildcards
@@ -20,8 +23,7 @@ from modules.sampling.catalogue import resolve
 from modules.settings.model import PreviewMethod
 
 if TYPE_CHECKING:
-    from modules.generation.session import Pictures, Session
-    from modules.imaging.upscalers import Upscalers
+    from modules.generation.session import Session
     from modules.models.latent_diffusion import LatentDiffusion
     from modules.networks.applying import Networks
     from modules.networks.embeddings import EmbeddingFolder, Embeddings, Signature
@@ -80,7 +82,7 @@ class Engine:
         models: ModelStore,
         embeddings: Sequence[Path] = (),
         wildcards: Wildcards | None = None,
-        pictures: Pictures | None = None,
+        pictures: InputPictures | None = None,
         upscalers: Upscalers | None = None,
         networks: Networks | None = None,
         hooks: GenerationHooks = NO_HOOKS,
@@ -126,9 +128,22 @@ class Engine:
             yield from upscale(request, self._extras, monitor, first)
             return
         with self._models.in_use():  # what is unloaded meanwhile is kept to the end
-            yield from self._run(request, monitor, first)
+            if request.script is None:
+                yield from self._run(request, monitor, first)
+            else:
+                script = ScriptRun(self._sub_request, monitor)
+                pictures = NO_PICTURES if self._pictures is None else self._pictures
+                yield from script.run(request, self._hooks, first, pictures, self._upscalers or Upscalers())
 
-    def _run(self, request: GenerationRequest, monitor: Monitor, first: int) -> Iterator[GeneratedImage]:
+    def _sub_request(self, request: GenerationRequest, monitor: Monitor) -> Iterator[GeneratedImage]:
+        """The pictures of a request that a script makes."""
+        request = check(request.with_seeds(), self._models, self._networks)
+        return self._run(request, monitor, of_script=True)
+
+    def _run(
+        self, request: GenerationRequest, monitor: Monitor, first: int = 0, of_script: bool = False
+    ) -> Iterator[GeneratedImage]:
+        """One generation. Args: of_script: nobody was promised a number of pictures."""
         from modules.generation.image_to_image import image_to_image
         from modules.generation.text_to_image import text_to_image
 
@@ -136,7 +151,8 @@ class Engine:
             session = self._session_for(self._models.get(checkpoint, monitor.loading, request.vae))
             return replace(session, on=session_of, hooks=self._hooks)
 
-        request, made = begun(self._hooks, request), 0
+        hooks, made = self._hooks, 0
+        request = hooks.before_generation(request) if of_script else begun(hooks, request)
         try:
             session = session_of(request.checkpoint)
             if isinstance(request, ImageToImage):
@@ -144,8 +160,11 @@ class Engine:
             else:
                 pictures = text_to_image(request, session, monitor, first)
             for picture in pictures:
-                yield self._hooks.picture(picture, request)
+                yield hooks.picture(picture, request)
                 made += 1
+            for number, picture in enumerate(hooks.extra_pictures(request), request.pictures):
+                if number >= first:
+                    yield replace(picture, number=number)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -155,7 +174,7 @@ class Engine:
                 f"{request.batch_size}. Try a smaller size or batch."
             ) from error
         finally:
-            self._hooks.after_generation(request, made)
+            hooks.after_generation(request, made)
 
     def _session_for(self, model: LatentDiffusion) -> Session:
         """The session of this model, made anew when another embedding lies in the folder."""

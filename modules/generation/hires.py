@@ -96,12 +96,6 @@ class HiresBatch:
             latents = batch.encode(pixels)
         latents = _cropped(latents, size)
         steps = hires.steps or request.steps
-        if hires.denoising_strength == 0:
-            return Sampled(latents, True)
-        if pixels is None:
-            picture = without_picture(batch, latents.shape[-1] * 8, latents.shape[-2] * 8)
-        else:
-            picture = from_picture(batch, _cropped_pixels(pixels, size), latents)
         sampler, scheduler = resolve(hires.sampler or request.sampler, hires.scheduler or request.scheduler)
         calls = steps * sampler.calls_a_step
         plan = PassPlan(
@@ -113,6 +107,13 @@ class HiresBatch:
             cfg_scale=request.cfg_scale if hires.cfg_scale is None else hires.cfg_scale,
             first_pass_calls=self._first_pass_calls,
         )
+        batch.session.hooks.before_second_pass(batch.about_pass(plan))
+        if hires.denoising_strength == 0:
+            return batch.done(Sampled(latents, True), replace(plan, calls=0))
+        if pixels is None:
+            picture = without_picture(batch, latents.shape[-1] * 8, latents.shape[-2] * 8)
+        else:
+            picture = from_picture(batch, _cropped_pixels(pixels, size), latents)
         whole = exact_steps(hires.denoising_strength, steps)
         start, switch = Start(latents, steps - 1), refiner_switch(batch, plan, picture)
         return batch.sample(Pass(plan, sampler, scheduler, whole, picture, start, switch=switch))

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from modules.generation.batch import Batch, Pass, in_batches
 from modules.generation.conditions import from_picture
+from modules.generation.finishing import finished
 from modules.generation.guidance import PassPlan
 from modules.generation.init_picture import Prepared, prepare
-from modules.generation.recipe import Recipe
 from modules.generation.refining import refiner_switch
 from modules.generation.requests import ImageToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.session import Session
-from modules.imaging.pixels import to_image, to_pixels
+from modules.imaging.pixels import to_pixels
 from modules.sampling.catalogue import resolve
 from modules.sampling.denoiser import LatentMask
 from modules.sampling.sample import Sampled, Start, exact_steps
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 LATENT_RESIZE = 3
 """The resize mode that scales the latents and not the picture."""
@@ -51,16 +56,21 @@ def _batch(
     batch = Batch(request, session, monitor, numbers, 1 if untouched else done + 1)
     monitor.begin_batch(numbers.start, len(numbers), batch.steps)
     pictures = [prepare(request, batch, number) for number in numbers]
-    pixels = to_pixels([one.image for one in pictures]).to(session.model.compute.device)
-    latents = batch.encode(pixels)
-    if request.resize_mode == LATENT_RESIZE:
-        cell = session.model.vae.config.downscale
-        latents = F.interpolate(latents, (request.height // cell, request.width // cell), mode="bilinear")
+    pixels, latents = _encoded(request, batch, pictures)
     mask = _latent_mask(request, batch, pictures[0], latents)
     if mask is not None:
         latents = mask.original
+    calls = sampler.calls_a_step
+    plan = PassPlan(
+        prompts=batch.prompts,
+        width=request.width,
+        height=request.height,
+        prompt_calls=request.steps * calls,
+        calls=0 if untouched else (done + 1) * calls,
+        cfg_scale=request.cfg_scale,
+    )
     if untouched:
-        sampled = Sampled(latents, True)
+        sampled = batch.done(Sampled(latents, True), plan)
     else:
         weight = request.picture.mask_weight
         told = pictures[0].pixel_mask
@@ -72,35 +82,39 @@ def _batch(
             weight,
             request.image_cfg_scale,
         )
-        calls = sampler.calls_a_step
-        plan = PassPlan(
-            prompts=batch.prompts,
-            width=request.width,
-            height=request.height,
-            prompt_calls=request.steps * calls,
-            calls=(done + 1) * calls,
-            cfg_scale=request.cfg_scale,
-        )
         options = request.picture
         start = Start(latents, done, options.noise_multiplier, options.extra_noise)
         switch = refiner_switch(batch, plan, picture)
         sampled = batch.sample(Pass(plan, sampler, scheduler, whole, picture, start, mask, switch))
     if monitor.skip_requested():
         return
-    stopped_at = None if sampled.complete else batch.steps_done
-    added = batch.network_parameters
-    recipe = Recipe(
-        request, batch.prompts, session.model, sampler, scheduler, stopped_at, added, session.hooks
-    )
-    for number, latent, prepared in zip(numbers, sampled.latents, pictures, strict=True):
-        yield GeneratedImage(
-            image=prepared.finish(to_image(batch.decode(latent))),
-            number=number,
-            seed=request.seed_of(number),
-            variation_seed=request.variation_seed_of(number),
-            infotext=recipe.infotext(number),
-            complete=sampled.complete,
-        )
+
+    def finish(image: Image, number: int) -> Image:
+        def laid_over(mask: Image, original: Image) -> tuple[Image, Image]:
+            return session.hooks.overlay(mask, original, request, number)
+
+        return pictures[number - numbers.start].finish(image, laid_over)
+
+    yield from finished(batch, sampled, session, sampler, scheduler, finish)
+
+
+def _encoded(request: ImageToImage, batch: Batch, pictures: list[Prepared]) -> tuple[Tensor, Tensor]:
+    """The pictures `[B, 3, H, W]` in -1..1, and their latents at the request's size."""
+    model, size = batch.session.model, (request.height, request.width)
+    cell = model.vae.config.downscale
+
+    def encoded(pixels: Tensor) -> Tensor:
+        latents = batch.encode(pixels)
+        if request.resize_mode != LATENT_RESIZE:
+            return latents
+        return F.interpolate(latents, (size[0] // cell, size[1] // cell), mode="bilinear")
+
+    if len({one.image.size for one in pictures}) == 1:
+        pixels = to_pixels([one.image for one in pictures]).to(model.compute.device)
+        return pixels, encoded(pixels)
+    each = [to_pixels([one.image]).to(model.compute.device) for one in pictures]
+    resized = [F.interpolate(pixels, size, mode="bilinear", antialias=True) for pixels in each]
+    return torch.cat(resized), torch.cat([encoded(pixels) for pixels in each])
 
 
 def _latent_mask(

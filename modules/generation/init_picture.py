@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,15 @@ from modules.imaging.colour_correction import correct_colours
 from modules.imaging.filling import fill
 from modules.imaging.overlay import overlay, overlay_of, whole_picture_mask
 from modules.imaging.reading import flatten
-from modules.imaging.resizing import FILL, resize
+from modules.imaging.resizing import FILL, STRETCH, resize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
 LATENT_RESIZE = 3
+LaidOver = Callable[["Image", "Image"], tuple["Image", "Image"]]
+"""Gets the overlay's mask and the original as RGBA, and gives those that are used."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Prepared:
         image: RGB at the request's size.
         mask: L, 255 where it is made anew; at the picture's size.
         pixel_mask: the same for an inpainting model, `[H, W]` in 0..1.
-        original: RGBA: what is laid over the result.
+        whole: RGB: what a part of is laid over the result; None: nothing is.
+        overlay_mask: L of its size: 255 where nothing of it is laid over the result.
         box: where in the original the result belongs ("only masked"); None: it is all of it.
         colours: the picture whose colours the result gets; None: it keeps its own.
     """
@@ -39,17 +43,22 @@ class Prepared:
     image: Image
     mask: Image | None = None
     pixel_mask: NDArray[np.float32] | None = None
-    original: Image | None = None
+    whole: Image | None = None
+    overlay_mask: Image | None = None
     box: masks.Box | None = None
     colours: Image | None = None
 
-    def finish(self, result: Image) -> Image:
+    def finish(self, result: Image, laid_over: LaidOver) -> Image:
         """The finished picture from what was decoded."""
         if self.colours is not None:
             result = correct_colours(result, self.colours)
-        if self.original is None:
+        if self.whole is None or self.overlay_mask is None:
             return result
-        return overlay(result, self.original, self.box)
+        original = overlay_of(self.whole, self.overlay_mask)
+        mask, changed = laid_over(self.overlay_mask, original)
+        if changed is original and mask is not self.overlay_mask:
+            changed = overlay_of(self.whole, mask.convert("L"))
+        return overlay(result, changed, self.box)
 
 
 def prepare(request: ImageToImage, batch: Batch, number: int) -> Prepared:
@@ -58,7 +67,7 @@ def prepare(request: ImageToImage, batch: Batch, number: int) -> Prepared:
     Raises: UnknownName, InvalidField: a picture that isn't there or can't be read.
     """
     image = flatten(batch.picture(request.init_image_of(number), "init_images"), request.picture.background)
-    mask = _mask(request, batch)
+    mask = _mask(request, batch, number)
     if request.frame is not None:
         image, seam = outpainting.prepare(image, request.frame, seed=request.seed_of(number))
         mask = _joined(mask, seam, request)
@@ -78,11 +87,12 @@ def _resized(request: ImageToImage, image: Image) -> Image:
     return resize(image, request.resize_mode, request.width, request.height)
 
 
-def _mask(request: ImageToImage, batch: Batch) -> Image | None:
+def _mask(request: ImageToImage, batch: Batch, number: int) -> Image | None:
     wanted = request.mask
-    if wanted is None or wanted.image is None:
+    name = None if wanted is None else wanted.image_of(number)
+    if wanted is None or name is None:
         return None
-    mask = masks.read_mask(batch.picture(wanted.image, "mask"), wanted.soft)
+    mask = masks.read_mask(batch.picture(name, "mask"), wanted.soft)
     if wanted.invert:
         mask = masks.invert(mask)
     return masks.blur(mask, wanted.blur_x, wanted.blur_y)
@@ -114,10 +124,13 @@ def _masked(request: ImageToImage, image: Image, mask: Image) -> Prepared:
         mask = resize(mask.crop(box), FILL, *size)
         image = resize(image.crop(box), FILL, *size)
     else:
-        mask = mask if request.resize_mode == LATENT_RESIZE else resize(mask, request.resize_mode, *size)
-        image = whole = _resized(request, image)
-        overlay_mask = whole_picture_mask(mask)
-    original = overlay_of(whole, overlay_mask) if request.picture.overlay else None
+        if request.resize_mode == LATENT_RESIZE:  # what is laid over the result has its size all the same
+            whole = resize(image, STRETCH, *size)
+            overlay_mask = whole_picture_mask(resize(mask, STRETCH, *size))
+        else:
+            mask = resize(mask, request.resize_mode, *size)
+            image = whole = _resized(request, image)
+            overlay_mask = whole_picture_mask(mask)
     if wanted.content != "original":
         image = fill(image, mask)
     shades: NDArray[np.float32] = np.asarray(mask, np.float32) / np.float32(255)
@@ -125,7 +138,8 @@ def _masked(request: ImageToImage, image: Image, mask: Image) -> Prepared:
         image=image,
         mask=mask,
         pixel_mask=shades if wanted.soft else np.around(shades).astype(np.float32),
-        original=original,
+        whole=whole if request.picture.overlay else None,
+        overlay_mask=overlay_mask,
         box=box,
         colours=image if request.picture.colour_correction else None,
     )

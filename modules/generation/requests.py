@@ -29,7 +29,7 @@ from modules.imaging.frame import OutpaintFrame
 MaskedContent = Literal["fill", "original", "latent noise", "latent nothing"]
 MASKED_CONTENTS: tuple[MaskedContent, ...] = ("fill", "original", "latent noise", "latent nothing")
 RESIZE_MODES = ("Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)")
-MAX_INIT_IMAGES = 64
+MAX_INIT_IMAGES = 1000
 
 _R = TypeVar("_R", bound="PictureRequest")
 
@@ -55,6 +55,17 @@ class Refiner:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScriptCall:
+    """A script that carries the request out in its own way.
+
+    Args: name: its title, as menus and the API know it; values: JSON values of its controls, by their names.
+    """
+
+    name: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PictureRequest:
     """What every request for pictures says.
 
@@ -68,6 +79,10 @@ class PictureRequest:
         vae: name of a VAE, "Automatic" (one beside the checkpoint, else its own) or "None" (its own).
         refiner: another checkpoint for the last part of the last pass, or None.
         save: keep the pictures under `outputs/`.
+        prompts, negative_prompts: those of each picture, in turns; none: all have the same.
+        seeds, variation_seeds: those of each picture, where they do not simply count up from the first one's. Fewer
+            than there are pictures are used in turns; more are not heeded.
+        script: what carries the request out in another way; None: nothing does.
         extensions: values of extensions' controls: `{extension: {control: JSON value}}`.
     """
 
@@ -87,6 +102,11 @@ class PictureRequest:
     vae: str = "Automatic"
     refiner: Refiner | None = None
     save: bool = True
+    prompts: tuple[str, ...] = ()
+    negative_prompts: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    variation_seeds: tuple[int, ...] = ()
+    script: ScriptCall | None = None
     extensions: dict[str, dict[str, Any]] = field(default_factory=dict)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
@@ -95,6 +115,10 @@ class PictureRequest:
     def __post_init__(self) -> None:
         check_text("prompt", "The prompt", self.prompt)
         check_text("negative_prompt", "The negative prompt", self.negative_prompt)
+        for text in self.prompts:
+            check_text("prompt", "A picture's prompt", text)
+        for text in self.negative_prompts:
+            check_text("negative_prompt", "A picture's negative prompt", text)
         check_number("seed", "Seed", self.seed, -1, MAX_SEED, whole=True)
         check_number("steps", "Steps", self.steps, 1, MAX_STEPS, whole=True)
         check_number("cfg_scale", "CFG scale", self.cfg_scale, 0, 100)
@@ -102,6 +126,10 @@ class PictureRequest:
         check_number("height", "Height", self.height, 8, MAX_SIDE, whole=True)
         check_number("batch_size", "Batch size", self.batch_size, 1, 64, whole=True)
         check_number("n_iter", "Batch count", self.batch_count, 1, 1000, whole=True)
+        for seed in self.seeds:
+            check_number("seeds", "Each of the seeds", seed, 0, MAX_SEED, whole=True)
+        for seed in self.variation_seeds:
+            check_number("variation_seeds", "Each of the variation seeds", seed, 0, MAX_SEED, whole=True)
 
     @property
     def pictures(self) -> int:
@@ -120,12 +148,25 @@ class PictureRequest:
             noise = replace(noise, variation_seed=new_seed())
         return replace(self, seed=new_seed() if self.seed == RANDOM_SEED else self.seed, noise=noise)
 
+    def prompt_of(self, picture: int) -> str:
+        """The prompt of picture `picture` (from 0), as it is written."""
+        return self.prompts[picture % len(self.prompts)] if self.prompts else self.prompt
+
+    def negative_prompt_of(self, picture: int) -> str:
+        """The negative prompt of picture `picture` (from 0), as it is written."""
+        negatives = self.negative_prompts
+        return negatives[picture % len(negatives)] if negatives else self.negative_prompt
+
     def seed_of(self, picture: int) -> int:
         """The seed of picture `picture` (from 0): one more each, unless variations of one seed are asked for."""
+        if self.seeds:
+            return self.seeds[picture % len(self.seeds)]
         return self.seed if self.noise.variation_strength > 0 else self.seed + picture
 
     def variation_seed_of(self, picture: int) -> int:
         """The variation seed of picture `picture` (from 0)."""
+        if self.variation_seeds:
+            return self.variation_seeds[picture % len(self.variation_seeds)]
         return self.noise.variation_seed + picture
 
 
@@ -191,6 +232,7 @@ class Mask:
 
     Args:
         image: name of the mask (see `imaging.inputs`): white is made anew. None: the frame of an outpainting is all.
+        images: names of a mask for each of several pictures, in turns; they take the place of `image`.
         blur_x, blur_y: the mask's blur in pixels.
         invert: black is made anew.
         content: what is under the mask to begin with.
@@ -200,6 +242,7 @@ class Mask:
     """
 
     image: str | None = None
+    images: tuple[str, ...] = ()
     blur_x: int = 4
     blur_y: int = 4
     invert: bool = False
@@ -213,6 +256,10 @@ class Mask:
         check_number("mask_blur_y", "Mask blur", self.blur_y, 0, 256, whole=True)
         check_number("inpaint_full_res_padding", "Padding", self.padding, 0, 1024, whole=True)
         check_choice("inpainting_fill", "Masked content", self.content, MASKED_CONTENTS)
+
+    def image_of(self, picture: int) -> str | None:
+        """The name of the mask of picture `picture` (from 0)."""
+        return self.images[picture % len(self.images)] if self.images else self.image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,8 +324,10 @@ class ImageToImage(PictureRequest):
     @property
     def inputs(self) -> tuple[str, ...]:
         """See `PictureRequest`."""
-        mask = None if self.mask is None else self.mask.image
-        return self.init_images if mask is None else (*self.init_images, mask)
+        if self.mask is None:
+            return self.init_images
+        masks = self.mask.images or (() if self.mask.image is None else (self.mask.image,))
+        return (*self.init_images, *masks)
 
     def init_image_of(self, picture: int) -> str:
         """The name of the picture that picture `picture` (from 0) begins with."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+PictureKind = Literal["picture", "grid", "extra"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class GeneratedImage:
         number: its place in the job, from 0.
         infotext: the recipe that is written into the file.
         complete: False where the job was interrupted before its last step.
+        kind: a picture that was asked for, a grid of several, or what a script or an extension shows besides.
     """
 
     image: Image
@@ -27,6 +31,7 @@ class GeneratedImage:
     variation_seed: int
     infotext: str
     complete: bool = True
+    kind: PictureKind = "picture"
 
 
 class Monitor(Protocol):
@@ -46,6 +51,12 @@ class Monitor(Protocol):
 
     def skip_requested(self) -> bool:
         """True: leave this batch and go on with the next. The request is taken back by `begin_batch`."""
+
+    def finish_requested(self) -> bool:
+        """True: begin no more pictures than those that are being made."""
+
+    def expect(self, pictures: int) -> None:
+        """So many pictures will be made in all: a script may make more, or fewer, than its request says."""
 
 
 class Unwatched:
@@ -67,3 +78,10 @@ class Unwatched:
     def skip_requested(self) -> bool:
         """See `Monitor`."""
         return False
+
+    def finish_requested(self) -> bool:
+        """See `Monitor`."""
+        return False
+
+    def expect(self, pictures: int) -> None:
+        """See `Monitor`."""

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from modules.generation.batch import Batch, Pass, in_batches
 from modules.generation.conditions import without_picture
+from modules.generation.finishing import finished
 from modules.generation.guidance import PassPlan
 from modules.generation.hires import HiresBatch
-from modules.generation.recipe import Recipe
 from modules.generation.refining import refiner_switch
 from modules.generation.requests import TextToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.session import Session
-from modules.imaging.pixels import to_image
 from modules.sampling.catalogue import resolve
 from modules.sampling.sample import Sampled
 
@@ -51,17 +50,4 @@ def _batch(
         batch = second.batch  # of the second pass's model, where that is another
     if monitor.skip_requested():
         return
-    stopped_at = None if sampled.complete else batch.steps_done
-    added = batch.network_parameters
-    recipe = Recipe(
-        request, batch.prompts, session.model, sampler, scheduler, stopped_at, added, session.hooks
-    )
-    for number, latent in zip(numbers, sampled.latents, strict=True):
-        yield GeneratedImage(
-            image=to_image(batch.decode(latent)),
-            number=number,
-            seed=request.seed_of(number),
-            variation_seed=request.variation_seed_of(number),
-            infotext=recipe.infotext(number),
-            complete=sampled.complete,
-        )
+    yield from finished(batch, sampled, session, sampler, scheduler)

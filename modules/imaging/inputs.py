@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from modules.faults import NotPossibleNow, UnknownName
 from modules.folders import write_atomically
 from modules.imaging.reading import SUFFIXES, read_picture, read_picture_and_suffix
+from modules.imaging.storage import png_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -60,6 +61,15 @@ class InputStore:
                 ) from error
             self._remember(name, picture)
         return name
+
+    def keep(self, image: Image) -> str:
+        """Keep a picture as PNG, quickly packed, and return its name; the same picture has the same name.
+
+        Raises: NotPossibleNow: it can't be written.
+        """
+        if image.mode not in ("RGB", "RGBA"):
+            image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        return self.put(png_bytes(image, None))
 
     def get(self, name: str, field: str = FIELD) -> bytes:
         """The file as it was put.

@@ -20,6 +20,9 @@ from modules.imaging.storage import save_png
 from modules.jobs.database import Database
 from modules.jobs.queue import Job
 
+GRIDS = "grids"
+"""The folder of grids in the outputs folder."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -39,6 +42,11 @@ class Picture:
     complete: bool
     created: float
 
+    @property
+    def is_grid(self) -> bool:
+        """It shows several pictures."""
+        return self.path.startswith(f"{GRIDS}/")
+
 
 class PictureIndex:
     """Saves pictures under `outputs/` and finds them again."""
@@ -48,11 +56,12 @@ class PictureIndex:
         self.outputs = outputs
 
     def save(self, job: Job, picture: GeneratedImage) -> Picture:
-        """Write the picture as `<kind>/<date>/<number>-<seed>.png` and index it.
+        """Write the picture as `<kind>/<date>/<number>-<seed>.png` and index it; grids are a kind of their own.
 
         Raises: NotPossibleNow: the file can't be written (disk full, no permission).
         """
-        folder = f"{kind_of(job.request)}/{datetime.now():%Y-%m-%d}"
+        kind = GRIDS if picture.kind == "grid" else kind_of(job.request)
+        folder = f"{kind}/{datetime.now():%Y-%m-%d}"
         with self._db.transaction() as db:
             number = self._next_number(db, folder)
             path = f"{folder}/{number:05d}-{picture.seed}.png"
@@ -151,5 +160,6 @@ def describe(picture: Picture) -> dict[str, object]:
         "height": picture.height,
         "infotext": picture.infotext,
         "complete": picture.complete,
+        "grid": picture.is_grid,
         "created": picture.created,
     }

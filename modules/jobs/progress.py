@@ -84,6 +84,7 @@ class JobMonitor:
         preview_every: make a preview every so many steps; 0: none.
         preview_seconds: least time between two previews.
         on_step: called with the progress after every step (the bar in the terminal).
+        on_expect: called with the number of pictures where that turns out to be another.
     """
 
     def __init__(
@@ -96,12 +97,15 @@ class JobMonitor:
         preview_every: int = 1,
         preview_seconds: float = PREVIEW_SECONDS,
         on_step: Callable[[Progress], None] | None = None,
+        on_expect: Callable[[int], None] | None = None,
     ) -> None:
         self._events = events
         self._done_before = done
         self._preview_every = preview_every
         self._preview_seconds = preview_seconds
         self._on_step = on_step
+        self._on_expect = on_expect
+        self._over = False
         self._stop = threading.Event()
         self._skip = threading.Event()
         self._finish = threading.Event()
@@ -134,13 +138,26 @@ class JobMonitor:
         """Whether the job is to end with picture `number`, the last of its batch."""
         return self._finish.is_set() and number >= self.progress.picture + self.progress.count - 1
 
+    def end(self) -> None:
+        """The pictures after which the job was to end are done: nothing more is made."""
+        self._over = True
+
+    def expect(self, pictures: int) -> None:
+        """See `Monitor`."""
+        if pictures == self.progress.pictures:
+            return
+        self._change(pictures=pictures)
+        if self._on_expect is not None:
+            self._on_expect(pictures)
+        self._publish(with_preview=False)
+
     def close(self) -> None:
         """No more previews."""
         self._previewer.shutdown(wait=True, cancel_futures=True)
 
     def stop_requested(self) -> bool:
         """See `Monitor`."""
-        return self._stop.is_set()
+        return self._stop.is_set() or self._over
 
     def skip_requested(self) -> bool:
         """See `Monitor`."""

@@ -39,7 +39,7 @@ class Job:
 
     Args:
         origin: who asked: "page" or "api".
-        total: pictures asked for.
+        total: pictures asked for; where a script makes more or fewer, so many.
         error: why it failed, for people.
         fault: the kind of error, a class name of `faults`, or None where it was none of those.
         field: the field of the request that is to blame, if one is.
@@ -126,6 +126,13 @@ class JobQueue:
                 "UPDATE jobs SET status = ?, error = ?, fault = ?, field = ?, finished = ? WHERE id = ? RETURNING *",
                 (status.value, message, kind, field, time.time(), job_id),
             ).fetchone()
+        if row is not None:
+            self._announce(_job(row))
+
+    def expect(self, job_id: int, total: int) -> None:
+        """Note that a job makes so many pictures."""
+        with self._db.transaction() as db:
+            row = db.execute("UPDATE jobs SET total = ? WHERE id = ? RETURNING *", (total, job_id)).fetchone()
         if row is not None:
             self._announce(_job(row))
 

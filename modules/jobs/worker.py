@@ -134,28 +134,30 @@ class Worker:
     def _run(self, job: Job) -> Status:
         saved = self._pictures.of_job(job.id)
         first = saved[-1].number + 1 if saved else 0
+        script = getattr(job.request, "script", None)
         previews = self._settings.current.previews
         monitor = JobMonitor(
             job.id,
             job.total,
             self._events,
-            done=first,
+            done=first if script is None else 0,  # a script does all again
             preview_every=previews.every_steps if previews.enabled else 0,
             preview_seconds=previews.every_seconds,
             on_step=self._bar.show if self._bar else None,
+            on_expect=lambda pictures: self._queue.expect(job.id, pictures),
         )
         self._monitor = monitor
         saving: list[Future[Picture]] = []
         try:
             for picture in self._engine.run(job.request, monitor, first):
                 if self._ending.is_set() and not picture.complete:
-                    continue  # it will be made again
+                    break  # it will be made again, with all that comes after it
                 if job.origin == "api":
                     self._keep(job.id, picture)
                 if job.request.save:
                     saving.append(self._saver.submit(self._save, job, picture))
-                if monitor.ends_with(picture.number):
-                    break
+                if script is None and monitor.ends_with(picture.number):
+                    monitor.end()
         finally:
             monitor.close()
             if self._bar:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modules.pages.fields import BY_SETTINGS, FIELD, KINDS, LATENT_UPSCALERS, NO_REFINER, SAME, Kind
+from modules.pages.fields import (
+    BY_SETTINGS,
+    FIELD,
+    KINDS,
+    LATENT_UPSCALERS,
+    NO_REFINER,
+    NO_SCRIPT,
+    SAME,
+    Kind,
+)
 from modules.pages.form import start_values
 from modules.pages.services import PageServices
 from modules.pages.top_bar import checkpoint_choices
@@ -35,6 +44,7 @@ class Form:
             "hires.checkpoint": [SAME, *checkpoint_choices(services)],
             "vae": [BY_SETTINGS, "Automatic", "None", *(name for name, _ in services.vaes())],
             "refiner.checkpoint": [NO_REFINER, *checkpoint_choices(services)],
+            "script": [NO_SCRIPT, *(title for title, _ in services.script_menu())],
         }
         self.components: dict[str, gr.Component] = {}
 

@@ -33,6 +33,7 @@ LATENT_UPSCALERS = (
 SAME = "As above"
 BY_SETTINGS = "As in the settings"
 NO_REFINER = "None"
+NO_SCRIPT = "None"
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,9 @@ FIELDS: tuple[Field, ...] = (
     Field("seed", "Seed", "txt2img_seed"),
     Field("batch_count", "Batch count", "txt2img_batch_count", "n_iter"),
     Field("batch_size", "Batch size", "txt2img_batch_size"),
+    Field(
+        "script", "Script", "script_list", "script_name", path="script.name", optional=True, start=NO_SCRIPT
+    ),
     Field(
         "text.clip_skip",
         "Clip skip",

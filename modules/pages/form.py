@@ -8,7 +8,7 @@ pressed (see `CARRIED`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -19,16 +19,35 @@ from modules.generation.from_settings import (
     sampling_options,
     text_options,
 )
-from modules.generation.requests import HiresFix, ImageToImage, Mask, Refiner, TextToImage
+from modules.generation.options import RANDOM_SEED
+from modules.generation.requests import (
+    HiresFix,
+    ImageToImage,
+    Mask,
+    Refiner,
+    ScriptCall,
+    TextToImage,
+    new_seed,
+)
 from modules.imaging.frame import OutpaintFrame
-from modules.pages.fields import FIELDS, HIRES, KINDS, NO_REFINER, SAME, Field, Kind, fields_of
+from modules.pages.fields import FIELDS, HIRES, KINDS, NO_REFINER, NO_SCRIPT, SAME, Field, Kind, fields_of
 from modules.settings.model import Settings
 
 Values = Mapping[str, Any]
 """Values of fields by their names."""
 
-CARRIED = ("init_images", "mask.image", "frame", "first_pass", "outpaint.width", "outpaint.height")
-"""Pictures by their names in the input store, the frame's sides in pixels, and the size with the frame."""
+CARRIED = (
+    "init_images",
+    "mask.image",
+    "mask.images",
+    "frame",
+    "first_pass",
+    "outpaint.width",
+    "outpaint.height",
+    "own_prompts",
+)
+"""Pictures by their names in the input store, the frame's sides in pixels, the size with the frame, and what each of
+several pictures says itself: `{prompt, negative_prompt, seed}`, or null."""
 
 _R = TypeVar("_R", bound=TextToImage | ImageToImage)
 
@@ -63,6 +82,10 @@ def to_request(kind: Kind, values: Values, settings: Settings) -> TextToImage | 
         fields_here = tuple(field for field in fields_here if not field.place.startswith("refiner."))
     else:
         common["refiner"] = Refiner(checkpoint=refiner)
+    script = values.get("script")
+    fields_here = tuple(field for field in fields_here if field.name != "script")
+    if script not in (None, "", NO_SCRIPT):
+        common["script"] = ScriptCall(name=str(script))
     if kind == "txt2img":
         with_hires = bool(values.get(HIRES))
         text = TextToImage(**common, hires=HiresFix() if with_hires else None)
@@ -83,12 +106,34 @@ def to_request(kind: Kind, values: Values, settings: Settings) -> TextToImage | 
         size = (_whole(values.get("outpaint.width")), _whole(values.get("outpaint.height")))
         picture = replace(picture, width=size[0], height=size[1], frame=_frame(values.get("frame")))
     if kind == "inpaint":
-        image = values.get("mask.image")
-        if not isinstance(image, str):
+        image, images = values.get("mask.image"), values.get("mask.images") or ()
+        if not isinstance(image, str) and len(images) != len(names):
             raise InvalidField("mask", "Nothing is masked yet. Paint over what is to be drawn anew.")
         blur = _filled_in(values, next(f for f in fields_of(kind) if f.name == "mask.blur"))
-        picture = replace(picture, mask=Mask(image=image, blur_x=blur, blur_y=blur))
-    return _filled(picture, tuple(f for f in fields_here if f.name != "mask.blur"), values)
+        picture = replace(picture, mask=Mask(image=image, images=tuple(images), blur_x=blur, blur_y=blur))
+    filled = _filled(picture, tuple(f for f in fields_here if f.name != "mask.blur"), values)
+    return _with_own_prompts(filled, values.get("own_prompts") or ())
+
+
+def _with_own_prompts(request: ImageToImage, own: Sequence[Mapping[str, Any] | None]) -> ImageToImage:
+    """Each of several pictures with the prompts and the seed that it has in itself, behind those of the form."""
+    if not any(own):
+        return request
+    says = [each or {} for each in own]
+
+    def joined(name: str, written: str) -> tuple[str, ...]:
+        return tuple(
+            ", ".join(text for text in (written, str(each.get(name) or "")) if text) for each in says
+        )
+
+    seed = new_seed() if request.seed == RANDOM_SEED else request.seed
+    count = range(request.pictures)
+    return replace(
+        request,
+        prompts=joined("prompt", request.prompt),
+        negative_prompts=joined("negative_prompt", request.negative_prompt),
+        seeds=tuple(int(says[n % len(says)].get("seed", seed + n)) for n in count),
+    )
 
 
 def _frame(sides: Any) -> OutpaintFrame:
@@ -155,6 +200,7 @@ def from_request(request: TextToImage | ImageToImage) -> dict[str, Any]:
     return values | {
         "init_images": list(request.init_images),
         "mask.image": None if mask is None else mask.image,
+        "mask.images": [] if mask is None else list(mask.images),
         "frame": None if frame is None else asdict(frame),
         "outpaint.width": request.width,
         "outpaint.height": request.height,

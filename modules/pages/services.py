@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from modules.faults import UnknownName
+from modules.generation.requests import ScriptCall
 from modules.jobs.queue import JobQueue
 from modules.pages.fields import Kind
 from modules.settings.store import SettingsStore
@@ -74,12 +76,40 @@ class ExtensionControl(Protocol):
         """The Gradio component."""
 
 
+class BuiltScript(Protocol):
+    """The controls of a script on the page."""
+
+    @property
+    def title(self) -> str:
+        """The script's, as the menu shows it."""
+
+    @property
+    def tabs(self) -> tuple[Kind, ...]:
+        """In which tabs they are the script's."""
+
+    @property
+    def elem_id(self) -> str:
+        """The HTML id of what holds them."""
+
+    @property
+    def controls(self) -> dict[str, Any]:
+        """The Gradio components by their names."""
+
+
 def _no_tabs() -> Sequence[ExtensionTab]:
     return ()
 
 
 def _no_controls(classes_of: Callable[[Sequence[Kind]], list[str]]) -> Sequence[ExtensionControl]:
     return ()
+
+
+def _no_scripts(classes_of: Callable[[Sequence[Kind]], list[str]]) -> Sequence[BuiltScript]:
+    return ()
+
+
+def _no_call(name: str, values: Mapping[str, Any], kind: Kind) -> ScriptCall:
+    raise UnknownName("script_name", f"There is no script named {name!r}.")
 
 
 def _no_vaes() -> Sequence[tuple[str, Path]]:
@@ -94,6 +124,9 @@ class PageServices:
         samplers, schedulers: names as they are shown and as a request takes them.
         extension_controls: puts the extensions' controls on the page; it is told which HTML classes a part has that is
             shown in some tabs only.
+        script_menu: the titles of the scripts, and the tabs where each is offered.
+        scripts: puts the scripts' controls on the page, as `extension_controls` does.
+        script_call: checks what the page says of a script; raises a `Fault`.
         vaes: names and files of the VAEs.
         upscalers: names of the upscalers, without "None".
         face_restorers: names of the face restorations whose files are there.
@@ -109,6 +142,9 @@ class PageServices:
     extension_controls: Callable[[Callable[[Sequence[Kind]], list[str]]], Sequence[ExtensionControl]] = (
         _no_controls
     )
+    script_menu: Callable[[], Sequence[tuple[str, Sequence[Kind]]]] = tuple
+    scripts: Callable[[Callable[[Sequence[Kind]], list[str]]], Sequence[BuiltScript]] = _no_scripts
+    script_call: Callable[[str, Mapping[str, Any], Kind], ScriptCall] = _no_call
     vaes: Callable[[], Sequence[tuple[str, Path]]] = _no_vaes
     upscalers: Callable[[], list[str]] = list
     face_restorers: Callable[[], list[str]] = list

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import quote, unquote
 
 from modules.faults import Fault, InvalidField
 from modules.pages.fields import KINDS, Kind
@@ -15,8 +16,10 @@ from modules.pages.services import PageServices
 SOURCE = "source"
 """The value that holds, as JSON, the kind of the request and what has no component (`form.CARRIED`)."""
 
-EXTENSION = "extension/{}/{}/{}"
-"""The name of a value of an extension's control: the extension, the control, the tabs where it counts."""
+
+def value_name(group: Literal["extension", "script"], owner: str, key: str, tabs: Sequence[Kind]) -> str:
+    """The name of the value of an extension's or a script's control; any characters may be in the parts."""
+    return "/".join([group, quote(owner, safe=""), quote(key, safe=""), ",".join(tabs)])
 
 
 def submit_form(values: Mapping[str, Any], services: PageServices) -> dict[str, Any]:
@@ -29,20 +32,25 @@ def submit_form(values: Mapping[str, Any], services: PageServices) -> dict[str, 
         kind = _kind(source)
         carried = {name: source[name] for name in CARRIED if source.get(name) is not None}
         request = to_request(kind, {**values, **carried}, services.settings.current)
-        request = replace(request, extensions=_of_extensions(values, kind))
+        request = replace(request, extensions=_of("extension", values, kind))
+        if request.script is not None:
+            own = _of("script", values, kind).get(request.script.name, {})
+            request = replace(request, script=services.script_call(request.script.name, own, kind))
         return {"job": services.queue.submit(request, origin="page").id}
     except Fault as fault:
         return {"error": fault.message, "field": component_of(fault.field, kind) or fault.field}
 
 
-def _of_extensions(values: Mapping[str, Any], kind: Kind) -> dict[str, dict[str, Any]]:
-    """The values of extensions' controls that count for this kind, by extension and control."""
+def _of(
+    group: Literal["extension", "script"], values: Mapping[str, Any], kind: Kind
+) -> dict[str, dict[str, Any]]:
+    """The values of extensions' or scripts' controls that count for this kind, by their owners and names."""
     found: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
-        if name.startswith("extension/"):
-            extension, key, tabs = name.removeprefix("extension/").split("/")
+        if name.startswith(f"{group}/"):
+            owner, key, tabs = name.split("/")[1:]
             if kind in tabs.split(","):
-                found.setdefault(extension, {})[key] = value
+                found.setdefault(unquote(owner), {})[unquote(key)] = value
     return found
 
 

@@ -6,6 +6,7 @@ the page holds them once. What happens after a press is shown by `javascript/`.
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from modules.pages.components import Form, only
 from modules.pages.fields import FIELDS, HIRES, KINDS
 from modules.pages.markup import piece
 from modules.pages.services import PageServices
-from modules.pages.submitting import EXTENSION, SOURCE, submit_form
+from modules.pages.submitting import SOURCE, submit_form, value_name
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -37,9 +38,10 @@ def build(services: PageServices) -> None:
             with gr.Column(elem_id="txt2img_settings"):
                 _settings(form)
                 added = {
-                    EXTENSION.format(one.extension, one.key, ",".join(one.tabs)): one.component
+                    value_name("extension", one.extension, one.key, one.tabs): one.component
                     for one in services.extension_controls(lambda kinds: only(*kinds))
                 }
+                scripted = _scripts(form, services)
         with gr.Column(elem_id="easel_right"):
             with gr.Column(elem_id="txt2img_results"):
                 piece("source")
@@ -47,7 +49,8 @@ def build(services: PageServices) -> None:
                 piece("recipe")
             with gr.Column(elem_id="txt2img_gallery"):
                 piece("gallery")
-        _wire(services, form, generate, added)
+        _wire(services, form, generate, {**added, **scripted})
+        _keep(scripted)
 
 
 def _compose(form: Form) -> gr.Button:
@@ -97,6 +100,52 @@ def _settings(form: Form) -> None:
             form.number("noise.resize_from_height", step=8)
 
 
+def _scripts(form: Form, services: PageServices) -> dict[str, gr.Component]:
+    """The Script menu and the controls of its entries; `javascript/scripts.js` shows those of the chosen one."""
+    import gradio as gr
+
+    menu = services.script_menu()
+    with gr.Column(elem_id="txt2img_script_container", elem_classes=[] if menu else ["easel-alone"]):
+        form.choice("script")
+        built = services.scripts(lambda kinds: only(*kinds))
+        facts = {
+            "menu": [{"title": title, "tabs": list(tabs)} for title, tabs in menu],
+            "parts": [{"title": one.title, "id": one.elem_id} for one in built],
+        }
+        data = f'<div id="easel_scripts" data-scripts="{html.escape(json.dumps(facts))}" hidden></div>'
+        gr.HTML(data, apply_default_css=False, elem_id="easel_scripts_data")
+    return {
+        value_name("script", one.title, key, one.tabs): component
+        for one in built
+        for key, component in one.controls.items()
+    }
+
+
+def _keep(scripted: Mapping[str, gr.Component]) -> None:
+    """The values of scripts' controls outlive a reload, where they are plain ones."""
+    import gradio as gr
+
+    plain = (gr.Textbox, gr.Number, gr.Slider, gr.Checkbox, gr.CheckboxGroup, gr.Dropdown, gr.Radio)
+    kept = {name: one for name, one in scripted.items() if isinstance(one, plain)}
+    if not kept:
+        return
+    components, names = list(kept.values()), json.dumps(list(kept))
+    again = gr.Button("Again", elem_id="easel_fill_scripts", visible="hidden")
+    again.click(
+        fn=None,
+        inputs=components,
+        outputs=components,
+        js=f"(...values) => window.easel?.scriptsFilled(values, {names}) ?? values",
+    )
+    gr.on(
+        [component.change for component in components],
+        fn=None,
+        inputs=components,
+        js=f"(...values) => window.easel?.scriptsChanged(values, {names})",
+        trigger_mode="multiple",
+    )
+
+
 def _wire(services: PageServices, form: Form, generate: gr.Button, added: Mapping[str, gr.Component]) -> None:
     """Events. Only Generate asks the server; `window.easel` (in `javascript/form.js`) does the rest in the browser."""
     import gradio as gr
@@ -113,7 +162,7 @@ def _wire(services: PageServices, form: Form, generate: gr.Button, added: Mappin
         return json.dumps(answer)
 
     # Gradio sorts a set of inputs by the order in which they were made.
-    sent = json.dumps([*components, *added, SOURCE])
+    sent = json.dumps([names[component] for component in sorted(names, key=lambda one: one._id)])
     generate.click(
         submit,
         inputs={*ordered, *added.values(), source},

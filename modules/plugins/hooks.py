@@ -25,8 +25,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,7 +34,8 @@ import pluggy
 
 from modules.generation.hooks import PassInfo, StepInfo
 from modules.generation.prompting import Prompts
-from modules.generation.requests import PictureRequest, Request
+from modules.generation.requests import GenerationRequest, PictureRequest, Request
+from modules.generation.results import GeneratedImage
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from torch import Tensor
 
+    from modules.generation.studio import Studio
     from modules.imaging.upscalers import Upscaler
     from modules.networks.applying import TagKind
     from modules.sampling.denoiser import Guidance
@@ -54,6 +56,7 @@ __all__ = [
     "Prompts",
     "Sampler",
     "Schedule",
+    "Script",
     "StepInfo",
     "Tab",
     "hookimpl",
@@ -121,6 +124,30 @@ class Controls:
     title: str
     build: Callable[[], dict[str, Any]]
     tabs: Sequence[Kind] = ALL_TABS
+
+
+@dataclass(frozen=True)
+class Script:
+    """An entry of the Script menu: it carries a request out in its own way.
+
+    Args:
+        title: as the menu shows it; the API finds it by this name, whatever its case.
+        run: `(request, values, studio)` yields pictures: `studio.make(replace(request, ...))` makes some,
+            `GeneratedImage(..., kind="grid")` is a grid. `values` are those of its controls. For what can't be, raise
+            a `modules.faults.Fault`.
+        build: makes its controls, and returns them by names; called inside a `gr.Blocks` context.
+        defaults: a value for each control: what the API doesn't say. In the order in which the API's `script_args`
+            give them.
+        tabs: in which of the tabs it is offered.
+        aliases: other names by which the API finds it.
+    """
+
+    title: str
+    run: Callable[[GenerationRequest, dict[str, Any], Studio], Iterator[GeneratedImage]]
+    build: Callable[[], dict[str, Any]] = dict
+    defaults: dict[str, Any] = field(default_factory=dict)
+    tabs: Sequence[Kind] = ALL_TABS
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -201,6 +228,10 @@ class Hooks:
     @hookspec
     def controls(self, me: Me) -> list[Controls]:  # type: ignore[empty-body]
         """Controls to add to the form of the tabs that make pictures."""
+
+    @hookspec
+    def scripts(self, me: Me) -> list[Script]:  # type: ignore[empty-body]
+        """Entries of the Script menu: each carries a request out in its own way."""
 
     @hookspec
     def javascript(self, me: Me) -> list[str]:  # type: ignore[empty-body]

@@ -10,21 +10,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
 
 from modules.folders import PROGRAM
 from modules.plugins import loading
-from modules.plugins.calls import ExtensionHooks, Implementation
+from modules.plugins.calls import Implementation
 from modules.plugins.extension import Extension, Refused
 from modules.plugins.folder import ExtensionFolder, find_folders, in_order, scripts_in_order
 from modules.plugins.hooks import PROJECT, Hooks, Me, Tab
+from modules.plugins.older import LateHooks, NoOlder, OlderFace
 from modules.plugins.own_settings import OwnSettings
 from modules.plugins.page_parts import PageParts
+from modules.plugins.scripts import ScriptHooks, ScriptTable
 from modules.plugins.tables import Tables
 from modules.plugins.watch import PATIENCE_SECONDS, Busy, Watch, within
 from modules.settings.store import SettingsStore
+
+if TYPE_CHECKING:
+    from modules.generation.hooks import GenerationHooks
 
 log = logging.getLogger(__name__)
 SHIPPED = PROGRAM / "extensions"
@@ -32,14 +37,7 @@ Disable = Literal["none", "extra", "all"]
 _DISABLES: tuple[Disable, ...] = ("none", "extra", "all")
 
 
-class ScriptLoader(Protocol):
-    """Loads extensions of the older UI: their `scripts/*.py`, one after the other, in the right order."""
-
-    def load(self, extension: Extension, script: Path) -> None:
-        """Load one script. Raises: anything; that is the extension's failure."""
-
-    def unload(self, extension: Extension) -> None:
-        """Let go of all scripts of an extension."""
+_NOT_LOADED = "It is made for the older UI; its scripts are not loaded by this version."
 
 
 class PluginManager:
@@ -51,7 +49,6 @@ class PluginManager:
         arguments: words of the command line that may be flags of extensions.
         disable: "all", or "extra": only those that came along; the settings may say more.
         reports: what went wrong before the start, by names of extensions (`install.py`).
-        scripts: loads extensions of the older UI; None: they are only found.
         patience: seconds that the start waits for one hook; None waits for ever.
     """
 
@@ -63,7 +60,6 @@ class PluginManager:
         *,
         disable: Disable = "none",
         reports: Mapping[str, str] | None = None,
-        scripts: ScriptLoader | None = None,
         patience: float | None = PATIENCE_SECONDS,
     ) -> None:
         self.folders = (folders,) if isinstance(folders, Path) else tuple(folders)
@@ -73,7 +69,6 @@ class PluginManager:
         self._arguments = tuple(arguments)
         self._settings = settings
         self._patience = patience
-        self._scripts = scripts
         self._reports = dict(reports or {})
         self._forced = disable
         self._lock = threading.RLock()
@@ -85,7 +80,12 @@ class PluginManager:
         self.own_settings = OwnSettings(self, settings)
         self.tables = Tables(self)
         self.page = PageParts(self)
-        self.generation = ExtensionHooks(self)
+        self.scripts = ScriptTable(self)
+        self.older: OlderFace = NoOlder()
+        """The extensions of the older UI; see `attach`."""
+        self._own_hooks: GenerationHooks = ScriptHooks(self)
+        self._all_hooks: GenerationHooks = self._own_hooks
+        self.generation = LateHooks(lambda: self._all_hooks)
         self._find()
         self._load_all()
 
@@ -115,6 +115,37 @@ class PluginManager:
     def disabled_all(self) -> Disable:
         """Whether all are off, or all but those that came along."""
         return _disabled(self._settings, self._forced)
+
+    # ── The older UI ────────────────────────────────────────────────────────────────────────────────────────
+
+    def attach(self, face: OlderFace) -> None:
+        """Take in what loads the older UI's extensions, and load them. All services must be there by now."""
+        from modules.generation.hook_chain import Chain
+
+        self.older = face
+        self._all_hooks = Chain(self._own_hooks, face.generation)
+        self.load_scripts()
+
+    @property
+    def has_older(self) -> bool:
+        """Whether extensions of the older UI can be loaded."""
+        return type(self.older) is not NoOlder
+
+    def load_scripts(self) -> None:
+        """Load the `scripts/*.py` of all extensions that are on."""
+        on = self.loaded()
+        for extension in on:
+            extension.notes = [note for note in extension.notes if note != _NOT_LOADED]
+        self._load_scripts(on)
+        self._changed()
+
+    def older_list(self, what: Literal["scripts", "controls", "tabs"]) -> list[tuple[str, Any]]:
+        """What the older UI's extensions have of something, with the extension's name."""
+        try:
+            return list(getattr(self.older, what)())
+        except Exception:
+            log.exception("The %s of extensions of the older UI can't be listed", what)
+            return []
 
     # ── Calling ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -317,23 +348,20 @@ class PluginManager:
         by_name = {e.name: e for e in extensions if e.loaded}
         for folder, script in scripts_in_order([e.about for e in by_name.values()]):
             extension = by_name[folder.name]
-            if self._scripts is None:
-                note = "It is made for the older UI; its scripts are not loaded by this version."
-                if note not in extension.notes:
-                    extension.notes.append(note)
+            if not self.has_older:
+                if _NOT_LOADED not in extension.notes:
+                    extension.notes.append(_NOT_LOADED)
                 continue
             started = time.perf_counter()
-            self.attempt(
-                folder.name, f"scripts/{script.name}", partial(self._scripts.load, extension, script)
-            )
+            self.attempt(folder.name, f"scripts/{script.name}", partial(self.older.load, extension, script))
             extension.seconds += time.perf_counter() - started
 
     def _unload(self, extension: Extension) -> None:
         for one in self.implementations("unloaded"):
             if one.name == extension.name:
                 self.attempt(extension.name, "unloaded", partial(one.call, {}))
-        if self._scripts is not None and extension.loaded:
-            self.attempt(extension.name, "unload", partial(self._scripts.unload, extension))
+        if extension.loaded and extension.about.scripts:
+            self.attempt(extension.name, "unload", partial(self.older.unload, extension))
         if self._hooks.has_plugin(extension.name):
             self._hooks.unregister(name=extension.name)
         if extension.module is not None:
@@ -344,6 +372,7 @@ class PluginManager:
     def _changed(self) -> None:
         self._cache.clear()
         self.tables.refresh()
+        self.scripts.refresh()
 
     def _implementation(self, hook: str, impl: Any) -> Implementation:
         name, function, names = impl.plugin_name, impl.function, impl.argnames

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import html
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,9 +23,12 @@ from modules.plugins.extension import Refused
 from modules.plugins.hooks import Controls, Kind, Tab
 
 if TYPE_CHECKING:
+    import gradio as gr
     from fastapi import APIRouter, FastAPI
 
     from modules.plugins.manager import PluginManager
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPES = {
     ".js": "text/javascript",
@@ -53,17 +58,29 @@ class BuiltControl:
     component: Any
 
 
+@dataclass(frozen=True)
+class BuiltScript:
+    """A script's controls on the page. Args: elem_id: the HTML id of what holds them; controls: by their names."""
+
+    title: str
+    tabs: tuple[Kind, ...]
+    elem_id: str
+    controls: dict[str, Any]
+
+
 class PageParts:
     """Asks the loaded extensions for their parts of the page."""
 
     def __init__(self, manager: PluginManager) -> None:
         self._manager = manager
+        self._controls: list[BuiltControl] | None = None
+        self._scripts: list[BuiltScript] = []
 
     def tabs(self) -> list[Tab]:
         """The extensions' tabs; their `build` never fails."""
         found: list[Tab] = []
         taken: dict[str, str] = {}
-        for name, tab in self._listed("tabs", Tab):
+        for name, tab in [*self.listed("tabs", Tab), *self._manager.older_list("tabs")]:
             if tab.elem_id in taken:
                 reason = f"The tab id {tab.elem_id!r} belongs to the extension {taken[tab.elem_id]} already."
                 self._manager.note(name, "tabs", Refused(reason))
@@ -81,25 +98,72 @@ class PageParts:
         import gradio as gr
 
         found: list[BuiltControl] = []
-        for name, controls in self._listed("controls", Controls):
-            classes = ["easel-fold", "easel-extension-controls", *classes_of(controls.tabs)]
-            with gr.Accordion(controls.title, open=False, elem_classes=classes):
-                built = self._build(name, f"the controls {controls.title}", controls.build)
-            if built is None:
-                continue
-            known = {control.key for control in found if control.extension == name}
-            if not isinstance(built, dict) or not all(
-                isinstance(c, gr.components.Component) for c in built.values()
-            ):
-                error = TypeError(
-                    f"the controls must be a dict of Gradio components, not {str(built)[:200]!r}"
+        for name, controls in self._all_controls():
+            classes = ["easel-extension-controls", *classes_of(controls.tabs)]
+            # the older UI's bring a fold of their own, and have no title
+            around = (
+                gr.Accordion(controls.title, open=False, elem_classes=["easel-fold", *classes])
+                if controls.title
+                else gr.Column(elem_classes=classes)
+            )
+            with around:
+                built = self._components(
+                    name, f"the controls {controls.title or 'of its own'}", controls.build
                 )
-                self._manager.note(name, "controls", error)
-            elif twice := known & set(built):
+            here = set(controls.tabs)
+            known = {one.key for one in found if one.extension == name and here & set(one.tabs)}
+            if twice := known & set(built):
                 self._manager.note(name, "controls", Refused(f"It has two controls named {min(twice)!r}."))
             else:
                 found += [BuiltControl(name, key, tuple(controls.tabs), one) for key, one in built.items()]
+        self._controls = found
         return found
+
+    def build_scripts(self, classes_of: Callable[[Sequence[Kind]], list[str]]) -> list[BuiltScript]:
+        """Put the controls of all scripts here on the page, each script's in a column of its own."""
+        import gradio as gr
+
+        found: list[BuiltScript] = []
+        for place, entry in enumerate(self._manager.scripts.all()):
+            script, elem_id = entry.script, f"easel_script_{place}"
+            with gr.Column(elem_id=elem_id, elem_classes=["easel-script", *classes_of(script.tabs)]):
+                built = self._components(entry.extension, f"the script {script.title}", script.build)
+            found.append(BuiltScript(script.title, tuple(script.tabs), elem_id, built))
+        self._scripts = found
+        return found
+
+    def control_names(self, extension: str, kind: Kind) -> list[str]:
+        """The names of an extension's controls for a kind of request, in their order."""
+        import gradio as gr
+
+        if self._controls is None:  # there is no page
+            with gr.Blocks(analytics_enabled=False):
+                self.build_controls(lambda kinds: [])
+        return [one.key for one in self._controls or () if one.extension == extension and kind in one.tabs]
+
+    def extensions_with_controls(self) -> list[tuple[str, Controls]]:
+        """Our own extensions' controls, with the extension's name."""
+        return self.listed("controls", Controls)
+
+    def built_script(self, title: str, tabs: Sequence[Kind]) -> BuiltScript | None:
+        """A script's controls as they are on the page, or None."""
+        return next((one for one in self._scripts if one.title == title and one.tabs == tuple(tabs)), None)
+
+    def _all_controls(self) -> list[tuple[str, Controls]]:
+        return [*self.listed("controls", Controls), *self._manager.older_list("controls")]
+
+    def _components(self, name: str, what: str, build: Callable[[], Any]) -> dict[str, Any]:
+        """The components that `build` makes, by their names; none where it fails, which is noted."""
+        from gradio.components import Component
+
+        built = self._build(name, what, build)
+        if built is None:
+            return {}
+        if isinstance(built, dict) and all(isinstance(one, Component) for one in built.values()):
+            return {str(key): one for key, one in built.items()}
+        error = TypeError(f"{what} must be a dict of Gradio components, not {str(built)[:200]!r}")
+        self._manager.note(name, what, error)
+        return {}
 
     def files(self) -> list[PageFile]:
         """All scripts and style sheets of loaded extensions, in their order, with addresses that change with them."""
@@ -150,7 +214,7 @@ class PageParts:
                 lines.append(
                     f'<script{" type=module" if file.kind == "module" else " defer"} src="{url}"></script>'
                 )
-        return "\n".join(lines)
+        return "\n".join([*lines, self._of_older("head", self._manager.older.head) or ""])
 
     def add_routes(self, app: FastAPI) -> None:
         """Add the extensions' routes. Call it before what takes all other addresses."""
@@ -166,12 +230,30 @@ class PageParts:
             if self._manager.attempt(one.name, "api_routes", fill):
                 self._manager.attempt(one.name, "api_routes", partial(app.include_router, router))
 
-    def started(self, app: FastAPI) -> None:
-        """Tell the extensions that the application is built."""
+    def building(self) -> AbstractContextManager[None]:
+        """Within it the page is built."""
+        return self._of_older("building_page", self._manager.older.building_page) or nullcontext()
+
+    def started(self, app: FastAPI, page: gr.Blocks | None = None) -> None:
+        """Tell the extensions that the application is built, and with it the page, where there is one."""
         for _ in self._manager.ask("app_started", app=app):
             pass
+        older = self._manager.older
+        if page is not None:
+            self._of_older("page_built", partial(older.page_built, page))
+        self._of_older("started", partial(older.started, app, page))
 
-    def _listed(self, hook: str, kind: type) -> list[tuple[str, Any]]:
+    @staticmethod
+    def _of_older(what: str, function: Callable[[], Any]) -> Any:
+        """Ask all extensions of the older UI together; None where that fails."""
+        try:
+            return function()
+        except Exception:
+            log.exception("Extensions of the older UI failed in %s", what)
+            return None
+
+    def listed(self, hook: str, kind: type) -> list[tuple[str, Any]]:
+        """What the extensions answer to a hook: lists of things of this kind, each with its extension's name."""
         found = []
         for name, answer in self._manager.ask(hook):
             if isinstance(answer, (list, tuple)) and all(isinstance(one, kind) for one in answer):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from modules.plugins.folder import find_folders
-from modules.plugins.manager import SHIPPED, Disable, PluginManager, ScriptLoader, wanted
+from modules.plugins.manager import SHIPPED, Disable, PluginManager, wanted
 from modules.plugins.preparing import prepare
 from modules.settings.store import SettingsStore
 
@@ -38,19 +38,15 @@ def load_extensions(
     folder: Path,
     settings: SettingsStore,
     options: ExtensionOptions,
-    scripts: ScriptLoader | None = None,
 ) -> PluginManager:
     """Install what the extensions that are on want, and load them.
 
     Args:
         data: the folder with the user's files; folder: the user's extensions.
-        scripts: loads extensions of the older UI.
     """
     folders = (folder, SHIPPED)
     reports: dict[str, str] = {}
     if options.install:
         on = [f for f in find_folders(folders, SHIPPED) if wanted(f, settings, options.disable)]
         reports = prepare(on, data / "cache" / "extensions.json")
-    return PluginManager(
-        folders, settings, options.words, disable=options.disable, reports=reports, scripts=scripts
-    )
+    return PluginManager(folders, settings, options.words, disable=options.disable, reports=reports)

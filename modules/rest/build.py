@@ -23,6 +23,7 @@ from modules.rest import (
     png_info,
     progress,
     prompts,
+    scripts,
     settings,
     static,
     styles,
@@ -33,6 +34,7 @@ from modules.rest.errors import NotFound, SafeJSONResponse, UnexpectedErrors, in
 from modules.rest.generation import Generation
 from modules.rest.gradio_files import GradioFileGuard
 from modules.rest.guard import BodyGuard, HostGuard, OriginGuard, PasswordGuard, SecurityHeaders
+from modules.rest.picture_folders import PictureFolders
 from modules.rest.services import RestServices, ServerOptions
 from modules.rest.tasks import Tasks
 
@@ -59,20 +61,24 @@ def build_app(
         redoc_url=None,
     )
     closing, tasks = Closing(), Tasks()
+    outputs = services.pictures.outputs
+    # others can reach a server that listens: they get at its own folders only
+    folders = PictureFolders((outputs, outputs.parent) if options.listen else ())
     app.state.closing = closing
     generation = Generation(services, closing, tasks)
     for router in (
-        text_to_image.routes(generation, services.inputs),
-        image_to_image.routes(generation, services.inputs),
-        inputs.routes(services.inputs),
+        text_to_image.routes(generation, services.inputs, services.scripts),
+        image_to_image.routes(generation, services.inputs, services.scripts),
+        inputs.routes(services.inputs, folders),
         information.routes(services, options),
+        scripts.routes(services),
         models.routes(services),
         progress.routes(services, tasks),
         later.routes(services, options),
         png_info.routes(),
         internal.routes(services, tasks),
         merging.routes(services.merger),
-        extras.routes(services, options, closing),
+        extras.routes(services, folders, closing),
         networks.lists(services),
         networks.cards(services),
         events.routes(services, closing, tasks, heartbeat),

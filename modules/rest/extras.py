@@ -15,15 +15,15 @@ from modules.faults import InvalidField, NotSupported
 from modules.generation.results import GeneratedImage
 from modules.generation.upscaling import MAX_PICTURES, Tools, UpscalePicture, parameters
 from modules.imaging.infotext import compose
-from modules.imaging.reading import SUFFIXES, decode_base64
+from modules.imaging.reading import decode_base64
 from modules.jobs.queue import Job
 from modules.rest.bodies import CheckedRoute, Number, Whole
 from modules.rest.closing import Closing
 from modules.rest.generation import encode_pictures, outcome, raise_for
-from modules.rest.services import RestServices, ServerOptions
+from modules.rest.picture_folders import PictureFolders
+from modules.rest.services import RestServices
 
 BY, TO = 0, 1
-_SUFFIXES = {f".{suffix}" for suffix in SUFFIXES.values()} | {".jpeg", ".tif"}
 
 
 class ExtrasBody(BaseModel):
@@ -121,34 +121,7 @@ def to_request(
     )
 
 
-def pictures_in(folder: str, within: Sequence[Path]) -> list[str]:
-    """The paths of the pictures in a folder, by name, without those in folders below it.
-
-    Args: folder: absolute, or below the first of `within`; within: it must lie in one of these; empty: anywhere.
-
-    Raises: InvalidField: it isn't there, lies elsewhere, or has no pictures or far too many.
-    """
-    base = within[0] if within else Path.cwd()
-    path = (base / Path(folder.strip().strip('"')).expanduser()).resolve()
-    if within and not any(path.is_relative_to(allowed.resolve()) for allowed in within):
-        names = " or ".join(allowed.name for allowed in within)
-        raise InvalidField(
-            "folder", f"Only folders inside {names} can be read, as others can reach this server."
-        )
-    try:
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES and file.is_file())
-    except OSError as error:
-        raise InvalidField("folder", f"The folder {path} can't be read ({error.strerror}).") from error
-    if not files:
-        raise InvalidField("folder", f"There are no pictures in {path}.")
-    if len(files) > MAX_PICTURES:
-        raise InvalidField(
-            "folder", f"There are {len(files):,} pictures in {path}; at most {MAX_PICTURES:,} go."
-        )
-    return [str(file) for file in files]
-
-
-def routes(services: RestServices, options: ServerOptions, closing: Closing) -> APIRouter:
+def routes(services: RestServices, folders: PictureFolders, closing: Closing) -> APIRouter:
     """The routes; without tools they say that pictures can't be upscaled."""
     router = APIRouter(route_class=CheckedRoute)
 
@@ -194,15 +167,15 @@ def routes(services: RestServices, options: ServerOptions, closing: Closing) -> 
     def queue(body: PageBody) -> dict[str, Any]:
         """Queue what the page's form says: `{"job": its number, "total": pictures}`."""
         tools()
-        within = (services.pictures.outputs, services.pictures.outputs.parent) if options.listen else ()
-        files = pictures_in(body.folder, within) if body.folder.strip() else []
+        files = folders.pictures_in(body.folder, "folder", MAX_PICTURES) if body.folder.strip() else []
         if not body.images and not files:
             raise InvalidField("image", "Give a picture first: drop one here, or name a folder.")
         if body.upscaler_1 == "None" and not body.gfpgan_visibility and not body.codeformer_visibility:
             raise InvalidField(
                 "upscaler_1", "Nothing is asked for: choose an upscaler or a face restoration."
             )
-        request = to_request(body, body.images, files, save=services.settings.current.saving.save)
+        paths, save = [str(file) for file in files], services.settings.current.saving.save
+        request = to_request(body, body.images, paths, save=save)
         job = services.queue.submit(request, origin="page")
         return {"job": job.id, "total": job.total}
 

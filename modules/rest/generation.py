@@ -17,6 +17,7 @@ from modules.generation.from_settings import noise_options, sampling_options, te
 from modules.generation.options import NoiseOptions, SamplingOptions
 from modules.generation.requests import GenerationRequest, ImageToImage, Refiner, Request, TextToImage
 from modules.generation.results import GeneratedImage
+from modules.generation.upscaling import UpscalePicture
 from modules.imaging.infotext import parse as parse_infotext
 from modules.jobs.queue import Job, Status
 from modules.rest.closing import Closing, first_of
@@ -24,7 +25,8 @@ from modules.rest.errors import UNEXPECTED, RestFault, status_of_kind
 from modules.rest.generation_bodies import GenerationBody
 from modules.rest.infotext_fields import filled_from_infotext
 from modules.rest.options import find_checkpoint, to_changes
-from modules.rest.services import RestServices
+from modules.rest.scripts import script_fields
+from modules.rest.services import NoScripts, RestServices, Scripts
 from modules.rest.styles import with_styles
 from modules.rest.tasks import Tasks
 from modules.rest.waiting import wait_until_over
@@ -36,9 +38,6 @@ Body = TypeVar("Body", bound=GenerationBody)
 NOT_YET: dict[str, str] = {
     "restore_faces": "Face restoration is",
     "comments": "Comments are",
-    "script_name": "Scripts are",
-    "script_args": "Scripts are",
-    "alwayson_scripts": "Scripts are",
     "latent_mask": "A mask for the latents alone is",
 }
 """Fields whose only possible value is "not used", and what their sentence begins with."""
@@ -51,10 +50,10 @@ def refuse_what_is_not_there(body: GenerationBody) -> None:
             raise NotSupported(f"{subject} not there yet; leave {field} out.", field)
 
 
-def common_fields(body: GenerationBody, settings: Settings) -> dict[str, Any]:
+def common_fields(body: GenerationBody, settings: Settings, scripts: Scripts | None = None) -> dict[str, Any]:
     """The fields that all requests have; what the body leaves open comes from the settings.
 
-    Raises: InvalidField: a value out of range; NotSupported: see `refuse_what_is_not_there`.
+    Raises: InvalidField: a value out of range; NotSupported: see `refuse_what_is_not_there`; UnknownScript.
     """
     refuse_what_is_not_there(body)
     sampler = body.sampler_name or body.sampler_index
@@ -75,7 +74,7 @@ def common_fields(body: GenerationBody, settings: Settings) -> dict[str, Any]:
         "vae": settings.model.vae,
         "save": body.save_images and not body.do_not_save_samples and settings.saving.save,
         "refiner": _refiner(body),
-        "extensions": body.extensions,
+        **script_fields(body, scripts or NoScripts()),
         "sampling": _sampling(body, settings, sampler),
         "noise": _noise(body, settings),
         "text": replace(text_options(settings), networks=not body.disable_extra_networks),
@@ -118,13 +117,16 @@ def info_of(
     request = job.request
     assert isinstance(request, (TextToImage, ImageToImage))
     checkpoint = find_checkpoint(request.checkpoint, services.checkpoints()) if request.checkpoint else None
+    grids, pictures = _apart(pictures)
     infotexts = [picture.infotext for picture in pictures]
     first = pictures[0] if pictures else None
+    prompts = [_prompts_of(picture, request) for picture in pictures]
+    before = infotexts[:1] if grid else [picture.infotext for picture in grids]
     return {
         "prompt": request.prompt,
-        "all_prompts": [request.prompt] * len(pictures),
+        "all_prompts": [prompt for prompt, _ in prompts],
         "negative_prompt": request.negative_prompt,
-        "all_negative_prompts": [request.negative_prompt] * len(pictures),
+        "all_negative_prompts": [negative for _, negative in prompts],
         "seed": first.seed if first else request.seed,
         "all_seeds": [picture.seed for picture in pictures],
         "subseed": first.variation_seed if first else request.noise.variation_seed,
@@ -146,8 +148,8 @@ def info_of(
         "seed_resize_from_h": request.noise.resize_from_height or -1,
         "denoising_strength": _strength(request),
         "extra_generation_params": _extra_parameters(infotexts),
-        "index_of_first_image": 1 if grid else 0,
-        "infotexts": [*infotexts[:1], *infotexts] if grid else infotexts,
+        "index_of_first_image": len(before),
+        "infotexts": [*before, *infotexts],
         "styles": list(styles),
         "job_timestamp": datetime.fromtimestamp(job.created).strftime("%Y%m%d%H%M%S"),
         "clip_skip": request.text.clip_skip,
@@ -156,19 +158,39 @@ def info_of(
     }
 
 
+def _apart(pictures: Sequence[GeneratedImage]) -> tuple[list[GeneratedImage], list[GeneratedImage]]:
+    """The grids, and the other pictures, in their order."""
+    grids = [picture for picture in pictures if picture.kind == "grid"]
+    return grids, [picture for picture in pictures if picture.kind != "grid"]
+
+
+def _prompts_of(picture: GeneratedImage, request: GenerationRequest) -> tuple[str, str]:
+    """Prompt and negative prompt of a picture: a script may have made it with others than the request's."""
+    if request.script is None or not picture.infotext:
+        return request.prompt, request.negative_prompt
+    prompt, negative, _ = parse_infotext(picture.infotext)
+    return prompt, negative
+
+
 def _extra_parameters(infotexts: list[str]) -> dict[str, str]:
     schedule = parse_infotext(infotexts[0])[2].get("Schedule type") if infotexts else None
     return {"Schedule type": schedule} if schedule else {}
 
 
 def encode_pictures(pictures: list[GeneratedImage], grid: bool) -> list[str]:
-    """The pictures as base64 PNG files with their recipes inside; the grid, if one is wanted, comes first."""
+    """The pictures as base64 PNG files with their recipes inside; grids come first.
+
+    Args: grid: make one of all pictures.
+    """
     from modules.imaging.grids import make_grid
     from modules.imaging.storage import png_bytes
 
-    files = [png_bytes(picture.image, picture.infotext) for picture in pictures]
+    grids, others = _apart(pictures)
+    files = [png_bytes(picture.image, picture.infotext) for picture in (*grids, *others)]
     if grid:
-        files.insert(0, png_bytes(make_grid([picture.image for picture in pictures]), pictures[0].infotext))
+        files.insert(
+            0, png_bytes(make_grid([p.image for p in pictures if p.kind == "picture"]), pictures[0].infotext)
+        )
     return [b64encode(file).decode("ascii") for file in files]
 
 
@@ -228,7 +250,10 @@ class Generation:
         pictures = self._services.worker.take_results(job.id)
         raise_for(job)
         wants_grid = settings.saving.grids_in_answers and body.save_images and not body.do_not_save_grid
-        grid = len(pictures) > 1 and wants_grid
+        # a script says itself which grids there are; what extensions show besides is no part of one
+        plain = isinstance(job.request, UpscalePicture) or job.request.script is None
+        own = [picture for picture in pictures if picture.kind == "picture"]
+        grid = len(own) > 1 and wants_grid and plain
         info = info_of(job, pictures, grid, self._services, body.styles)
         return {
             "images": encode_pictures(pictures, grid) if body.send_images else [],

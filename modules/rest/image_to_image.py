@@ -16,10 +16,13 @@ from modules.rest.bodies import CheckedRoute
 from modules.rest.errors import NotFound
 from modules.rest.generation import Generation, common_fields
 from modules.rest.generation_bodies import ImageToImageBody
+from modules.rest.services import Scripts
 from modules.settings.model import Settings
 
 
-def to_request(body: ImageToImageBody, settings: Settings, inputs: InputStore) -> ImageToImage:
+def to_request(
+    body: ImageToImageBody, settings: Settings, inputs: InputStore, scripts: Scripts | None = None
+) -> ImageToImage:
     """The request that the body describes; its pictures are kept.
 
     Raises: NotFound: there is no picture; InvalidField: a value out of range, or a picture that can't be read;
@@ -27,7 +30,7 @@ def to_request(body: ImageToImageBody, settings: Settings, inputs: InputStore) -
     """
     if not body.init_images:
         raise NotFound("Init image not found")
-    fields = common_fields(body, settings)
+    fields = common_fields(body, settings, scripts)
     options = picture_options(settings)
     if body.initial_noise_multiplier is not None:
         options = replace(options, noise_multiplier=body.initial_noise_multiplier)
@@ -70,13 +73,15 @@ def _mask(body: ImageToImageBody, inputs: InputStore) -> Mask:
     )
 
 
-def routes(generation: Generation, inputs: InputStore) -> APIRouter:
+def routes(generation: Generation, inputs: InputStore, scripts: Scripts) -> APIRouter:
     """The route."""
     router = APIRouter(prefix="/sdapi/v1", route_class=CheckedRoute, tags=["sdapi"])
 
     @router.post("/img2img")
     async def img2img(body: ImageToImageBody, request: Request) -> dict[str, Any]:
         """Make pictures from pictures, and wait for them."""
-        return await generation.run(body, lambda body, settings: to_request(body, settings, inputs), request)
+        return await generation.run(
+            body, lambda body, settings: to_request(body, settings, inputs, scripts), request
+        )
 
     return router

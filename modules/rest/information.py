@@ -8,13 +8,12 @@ from typing import Any
 from fastapi import APIRouter
 
 from modules.rest.bodies import CheckedRoute
+from modules.rest.older_options import apart, change_options
 from modules.rest.options import read_options, to_changes
 from modules.rest.services import RestServices, ServerOptions
 
 EMPTY: dict[str, Any] = {
     "latent-upscale-modes": [],
-    "scripts": {"txt2img": [], "img2img": []},
-    "script-info": [],
 }
 """`GET` routes of which this version has nothing to tell."""
 
@@ -48,12 +47,15 @@ def routes(services: RestServices, options: ServerOptions) -> APIRouter:
     @router.get("/options")
     def get_options() -> dict[str, Any]:
         """All options under the older UI's names."""
-        return read_options(services.settings.current, services.checkpoints())
+        ours = read_options(services.settings.current, services.checkpoints())
+        return {**services.older.option_values(), **ours}
 
     @router.post("/options")
     def set_options(values: dict[str, Any]) -> None:
         """Change options: all of them or none."""
-        changes = to_changes(values, services.settings.current, services.checkpoints, services.vaes)
+        theirs, ours = apart(values, services.older)
+        changes = to_changes(ours, services.settings.current, services.checkpoints, services.vaes)
+        change_options(theirs, services.older, through_api=True)
         if changes:
             services.settings.update(changes)
 

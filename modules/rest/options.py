@@ -1,9 +1,7 @@
-"""The older UI's option names, and what they are here: one table.
+"""The older UI's options as the API reads and changes them, by the tables of `settings/older_options`.
 
-`GET` and `POST /sdapi/v1/options` and `override_settings` use it. A name is either one of our settings under
-another name (`SETTINGS`), or something that this version always does in one way (`FIXED`): that is told by
-`GET`, and sending it back unchanged is no error, as many programs read all options, change one, and send all
-of them.
+`GET` and `POST /sdapi/v1/options` and `override_settings` use it. What is always done in one way (`FIXED`) is told by
+`GET`, and sending it back unchanged is no error, as many programs read all options, change one, and send all of them.
 """
 
 from __future__ import annotations
@@ -18,99 +16,8 @@ from modules.generation.from_settings import noise_options, sampling_options, te
 from modules.rest.errors import brief
 from modules.rest.services import CheckpointInfo
 from modules.settings.model import Settings
+from modules.settings.older_options import FIXED, SETTINGS
 from modules.settings.store import with_changes
-
-SETTINGS: dict[str, str] = {
-    "sd_model_checkpoint": "model.checkpoint",
-    "sd_checkpoints_limit": "model.kept",
-    "sd_vae": "model.vae",
-    "sdxl_clip_l_skip": "model.sdxl_clip_skip",
-    "sdxl_crop_top": "model.sdxl_crop_top",
-    "sdxl_crop_left": "model.sdxl_crop_left",
-    "sdxl_refiner_high_aesthetic_score": "model.refiner_high_score",
-    "sdxl_refiner_low_aesthetic_score": "model.refiner_low_score",
-    "inpainting_mask_weight": "picture.mask_weight",
-    "initial_noise_multiplier": "picture.noise_multiplier",
-    "img2img_extra_noise": "picture.extra_noise",
-    "img2img_color_correction": "picture.colour_correction",
-    "img2img_fix_steps": "picture.exact_steps",
-    "img2img_background_color": "picture.background",
-    "overlay_inpaint": "picture.overlay",
-    "CLIP_stop_at_last_layers": "model.clip_skip",
-    "emphasis": "model.emphasis",
-    "comma_padding_backtrack": "model.comma_backtrack",
-    "pad_cond_uncond": "model.pad_negative",
-    "randn_source": "sampling.noise_source",
-    "eta_noise_seed_delta": "sampling.seed_delta",
-    "eta_ancestral": "sampling.eta_ancestral",
-    "s_churn": "sampling.s_churn",
-    "s_tmin": "sampling.s_tmin",
-    "s_tmax": "sampling.s_tmax",
-    "s_noise": "sampling.s_noise",
-    "s_min_uncond": "sampling.skip_negative_below",
-    "s_min_uncond_all": "sampling.skip_negative_always",
-    "skip_early_cond": "sampling.skip_negative_early",
-    "sigma_min": "sampling.sigma_min",
-    "sigma_max": "sampling.sigma_max",
-    "rho": "sampling.rho",
-    "tiling": "sampling.tiling",
-    "always_discard_next_to_last_sigma": "sampling.always_discard_next_to_last_sigma",
-    "sgm_noise_multiplier": "sampling.sgm_noise_multiplier",
-    "custom_sigmas": "sampling.custom_sigmas",
-    "sd_noise_schedule": "sampling.noise_schedule",
-    "cfg_rescale": "sampling.cfg_rescale",
-    "dynamic_threshold_percentile": "sampling.threshold_percentile",
-    "dynamic_threshold_mimic_scale": "sampling.threshold_mimic_scale",
-    "ESRGAN_tile": "upscaling.tile",
-    "ESRGAN_tile_overlap": "upscaling.tile_overlap",
-    "DAT_tile": "upscaling.tile",
-    "DAT_tile_overlap": "upscaling.tile_overlap",
-    "samples_save": "saving.save",
-    "return_grid": "saving.grids_in_answers",
-    "live_previews_enable": "previews.enabled",
-    "show_progress_every_n_steps": "previews.every_steps",
-    "show_progress_every_seconds": "previews.every_seconds",
-    "show_progress_type": "previews.method",
-}
-
-FIXED: dict[str, Any] = {
-    "samples_format": "png",
-    "grid_format": "png",
-    "grid_save": False,
-    "grid_background_color": "#ffffff",
-    "n_rows": -1,
-    "enable_pnginfo": True,
-    "save_txt": False,
-    "save_to_dirs": True,
-    "save_images_add_number": True,
-    "directories_filename_pattern": "[date]",
-    "add_model_name_to_info": True,
-    "add_model_hash_to_info": True,
-    "add_user_name_to_info": False,
-    "add_version_to_infotext": True,
-    "face_restoration": False,
-    "sd_unet": "Automatic",
-    "sd_hypernetwork": "None",
-    "enable_quantization": False,
-    "enable_batch_seeds": True,
-    "upcast_attn": False,
-    "token_merging_ratio": 0.0,
-    "token_merging_ratio_img2img": 0.0,
-    "token_merging_ratio_hr": 0.0,
-    "pad_cond_uncond_v0": False,
-    "batch_cond_uncond": True,
-    "fp8_storage": "Disable",
-    "eta_ddim": 0.0,
-    "ddim_discretize": "uniform",
-    "use_old_emphasis_implementation": False,
-    "use_old_karras_scheduler_sigmas": False,
-    "no_dpmpp_sde_batch_determinism": False,
-    "use_old_scheduling": False,
-    "use_downcasted_alpha_bar": False,
-    "live_previews_image_format": "png",
-    "show_progressbar": True,
-    "localization": "None",
-}
 
 CHECKPOINT = "sd_model_checkpoint"
 VAE = "sd_vae"

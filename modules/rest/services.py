@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from modules.faults import UnknownName
+from modules.generation.requests import ScriptCall
 from modules.generation.results import GeneratedImage
 from modules.generation.upscaling import Tools
 from modules.imaging.inputs import InputStore
@@ -46,6 +48,75 @@ class WorkerControl(Protocol):
 
     def take_results(self, job_id: int) -> list[GeneratedImage]:
         """The pictures of a job of origin "api"; they are forgotten then."""
+
+
+ScriptKind = Literal["txt2img", "img2img", "inpaint", "outpaint"]
+
+
+class Scripts(Protocol):
+    """The extensions' scripts as programs know them; `plugins.script_services.ScriptServices` is one."""
+
+    def call(self, name: str, args: Sequence[Any], kind: ScriptKind) -> ScriptCall:
+        """A call with values in their order. Raises: UnknownName, InvalidField."""
+
+    def always_on(self, scripts: Mapping[str, Any], kind: ScriptKind) -> dict[str, dict[str, Any]]:
+        """Values of extensions' controls from `alwayson_scripts`. Raises: UnknownName, InvalidField."""
+
+    def names(self) -> dict[str, list[str]]:
+        """For "txt2img" and "img2img" the names of all, in lower case."""
+
+    def infos(self) -> list[dict[str, Any]]:
+        """What is told of each."""
+
+
+class NoScripts:
+    """There are none."""
+
+    def call(self, name: str, args: Sequence[Any], kind: ScriptKind) -> ScriptCall:
+        """See `Scripts`."""
+        raise UnknownName("script_name", f"There is no script named {name[:80]!r}.")
+
+    def always_on(self, scripts: Mapping[str, Any], kind: ScriptKind) -> dict[str, dict[str, Any]]:
+        """See `Scripts`."""
+        name = next(iter(scripts), "")
+        raise UnknownName("alwayson_scripts", f"alwayson_scripts: there is no script named {name[:80]!r}.")
+
+    def names(self) -> dict[str, list[str]]:
+        """See `Scripts`."""
+        return {"txt2img": [], "img2img": []}
+
+    def infos(self) -> list[dict[str, Any]]:
+        """See `Scripts`."""
+        return []
+
+
+class OlderOptions(Protocol):
+    """The options of older extensions; `plugins.older.OlderFace` is one."""
+
+    def settings(self) -> list[Any]:
+        """Those that extensions have added, in sections; see `rest.older_options`."""
+
+    def option_values(self) -> dict[str, Any]:
+        """Values of all options of the older UI that are no settings of ours."""
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Change one, and keep it. Raises: UnknownName, InvalidField, NotPossibleNow."""
+
+
+class NoOlderOptions:
+    """There are none."""
+
+    def settings(self) -> list[Any]:
+        """See `OlderOptions`."""
+        return []
+
+    def option_values(self) -> dict[str, Any]:
+        """See `OlderOptions`."""
+        return {}
+
+    def set_option(self, name: str, value: Any) -> None:
+        """See `OlderOptions`."""
+        raise UnknownName(name, f"There is no option named {name[:80]!r}.")
 
 
 class NameSource(Protocol):
@@ -124,6 +195,8 @@ class RestServices:
         extras: what finished pictures are upscaled with; None: they can't be.
         vaes: names and files of the VAEs.
         extensions: None: there are none.
+        scripts: those of extensions.
+        older: options of older extensions.
         restart: ends the program and starts it anew; None: that can't be done.
         unload_checkpoint, reload_checkpoint: free the memory of the loaded model; load the chosen one anew.
         library: the cards of networks; None: there is none.
@@ -152,6 +225,8 @@ class RestServices:
     unload_checkpoint: Callable[[], None] = _nothing
     reload_checkpoint: Callable[[], None] = _nothing
     extensions: ExtensionServices | None = None
+    scripts: Scripts = field(default_factory=NoScripts)
+    older: OlderOptions = field(default_factory=NoOlderOptions)
     restart: Callable[[], None] | None = None
     library: NetworkLibrary | None = None
     loras: LoraCatalogue | None = None

@@ -9,9 +9,11 @@ from fastapi import APIRouter
 from modules.faults import UnknownName
 from modules.rest.bodies import CheckedRoute
 from modules.rest.errors import brief
+from modules.rest.older_options import apart, change_options, groups_of
 from modules.rest.options import filename_of
 from modules.rest.services import RestServices
 from modules.settings.model import Settings
+from modules.settings.store import with_changes
 
 _WORDS = {
     "api": "API",
@@ -101,7 +103,7 @@ def routes(services: RestServices) -> APIRouter:
 
     @router.get("/settings")
     def settings() -> dict[str, Any]:
-        """All settings in their groups; where files can be chosen, their names."""
+        """All settings in their groups, those of older extensions last; where files can be chosen, their names."""
         files = {
             "model.checkpoint": [filename_of(one) for one in services.checkpoints()],
             "model.vae": ["Automatic", "None", *(name for name, _ in services.vaes())],
@@ -110,16 +112,21 @@ def routes(services: RestServices) -> APIRouter:
         for one in (one for group in groups for one in group["settings"]):
             if one["name"] in files:
                 one |= {"control": "choice", "choices": files[one["name"]]}
-        return {"groups": groups}
+        return {"groups": [*groups, *groups_of(services.older)]}
 
     @router.patch("/settings")
     def change(changes: dict[str, Any]) -> dict[str, Any]:
         """Change settings by dotted names, all of them or none; answers with their values as they are kept."""
+        theirs, ours = apart(changes, services.older)
         known = {one["name"] for group in describe(services.settings.current) for one in group["settings"]}
-        for name in changes:
+        for name in ours:
             if name not in known:
                 raise UnknownName(name, f"There is no setting named {brief(name)}.")
-        kept = services.settings.update(changes).model_dump(mode="json")
-        return {"values": {name: kept[name.split(".")[0]][name.split(".")[1]] for name in changes}}
+        with_changes(services.settings.current, ours)  # all of them fit, before any is kept
+        values = change_options(theirs, services.older)
+        if ours or not theirs:
+            kept = services.settings.update(ours).model_dump(mode="json")
+            values |= {name: kept[name.split(".")[0]][name.split(".")[1]] for name in ours}
+        return {"values": values}
 
     return router

@@ -12,17 +12,23 @@ from modules.imaging.reading import decode_base64
 from modules.rest.bodies import CheckedRoute
 from modules.rest.generation import Generation, common_fields
 from modules.rest.generation_bodies import TextToImageBody
+from modules.rest.services import Scripts
 from modules.settings.model import Settings
 
 DEFAULT_UPSCALER = "Latent"
 
 
-def to_request(body: TextToImageBody, settings: Settings, inputs: InputStore | None = None) -> TextToImage:
+def to_request(
+    body: TextToImageBody,
+    settings: Settings,
+    inputs: InputStore | None = None,
+    scripts: Scripts | None = None,
+) -> TextToImage:
     """The request that the body describes; what it leaves open comes from the settings.
 
     Raises: InvalidField: a value out of range; NotSupported: something that this version doesn't do.
     """
-    fields = common_fields(body, settings)
+    fields = common_fields(body, settings, scripts)
     hires = _hires(body) if body.enable_hr else None
     first_pass = None
     if hires is not None and body.firstpass_image and inputs is not None:
@@ -54,13 +60,15 @@ def _other(name: str | None, same: str) -> str | None:
     return None if not name or name == same else name
 
 
-def routes(generation: Generation, inputs: InputStore | None) -> APIRouter:
+def routes(generation: Generation, inputs: InputStore | None, scripts: Scripts) -> APIRouter:
     """The route."""
     router = APIRouter(prefix="/sdapi/v1", route_class=CheckedRoute, tags=["sdapi"])
 
     @router.post("/txt2img")
     async def txt2img(body: TextToImageBody, request: Request) -> dict[str, Any]:
         """Make pictures from a prompt, and wait for them."""
-        return await generation.run(body, lambda body, settings: to_request(body, settings, inputs), request)
+        return await generation.run(
+            body, lambda body, settings: to_request(body, settings, inputs, scripts), request
+        )
 
     return router

@@ -1,6 +1,6 @@
 """The denoiser that samplers call: the U-Net with guidance, in k-diffusion's terms.
 
-`denoiser(x, sigma) -> denoised`, where `x = clean + sigma * noise`.
+`denoiser(x, sigma) -> denoised`, where `x = clean + sigma * noise`. Each call shows itself to the pass's `Points`.
 Sources: Ho & Salimans, "Classifier-Free Diffusion Guidance" (2022); Karras et al. 2022 for the scalings;
 Liu et al., "Compositional Visual Generation" (2022) for several weighted conditions; Podell et al., "SDXL" (2023)
 for the refiner.
@@ -19,6 +19,7 @@ from modules.models.families import Prediction
 from modules.models.noise_schedule import TIMESTEPS
 from modules.models.unet import UNet
 from modules.sampling.guidance_limits import Threshold, rescaled, thresholded
+from modules.sampling.points import NO_POINTS, Points
 from modules.sampling.predictor import Predictor
 from modules.sampling.schedules import ModelSigmas
 
@@ -136,6 +137,31 @@ class Switch:
         return (TIMESTEPS - 1 - int(timestep[0].round())) / TIMESTEPS >= self.at
 
 
+@dataclass(frozen=True)
+class ModelCall:
+    """What the model is asked in one call.
+
+    Args:
+        latents: noisy, `clean + sigma * noise`, `[B, 4, h, w]`; sigma: `[B]`, all equal.
+        positive: the encoded parts of the prompt; their number must stay.
+        negative: the encoded negative prompt, also where this call leaves it out.
+        number: of the call within the pass, from 0.
+    """
+
+    latents: Tensor
+    sigma: Tensor
+    positive: tuple[Conditioning, ...]
+    negative: Conditioning
+    number: int
+
+    def same_texts(self, other: ModelCall) -> bool:
+        """Whether the model is asked about the very same texts."""
+        mine, others = (*self.positive, self.negative), (*other.positive, other.negative)
+        return len(mine) == len(others) and all(
+            a.tokens is b.tokens for a, b in zip(mine, others, strict=True)
+        )
+
+
 class GuidedDenoiser:
     """The U-Net with guidance. One object serves one pass: it counts its calls.
 
@@ -143,8 +169,7 @@ class GuidedDenoiser:
         switch: another model takes over within the pass.
         mask: keeps a part of a picture: after every call.
         before_call: called before every model call; may raise to end the sampling.
-        after_call: gets the denoised latents, sigmas and number of every call, and gives what takes their place; what
-            a mask keeps is put over it.
+        points: what looks into every call.
     """
 
     def __init__(
@@ -156,15 +181,16 @@ class GuidedDenoiser:
         before_call: Callable[[], None] | None = None,
         mask: LatentMask | None = None,
         switch: Switch | None = None,
-        after_call: Callable[[Tensor, Tensor, int], Tensor] | None = None,
+        points: Points = NO_POINTS,
     ) -> None:
         self.sigmas = sigmas
         self.guidance = guidance
         self.mask = mask
+        self.points = points
         self.calls = 0
+        self._model = unet, prediction
         self._predictor = Predictor(unet, prediction)
         self._before_call = before_call
-        self._after_call = after_call
         self._switch = switch
         self._blends = mask is not None
         self._scale_factor = 1.0
@@ -186,16 +212,21 @@ class GuidedDenoiser:
         """Args: x: `[B, 4, h, w]`; sigma: `[B]`, all equal. Returns the denoised `[B, 4, h, w]`."""
         if self._before_call is not None:
             self._before_call()
-        call = self.calls
+        number = self.calls
         self.calls += 1
-        if self._switch is not None and self._switch.is_due(call, self.sigmas.to_timestep(sigma)):
+        if self._switch is not None and self._switch.is_due(number, self.sigmas.to_timestep(sigma)):
             unet, self.guidance, prediction = self._switch.to()
+            self._model = unet, prediction
             self._predictor = Predictor(unet, prediction)
             self._switch = None
-        denoised = self.sigmas.finish(self._guided(x, sigma, call), x, sigma)
-        if self._after_call is not None:
-            denoised = self._after_call(denoised, sigma, call)
-        return self.mask.blend(denoised) if self.mask is not None and self._blends else denoised
+        texts = tuple(timeline.at(number) for _, timeline in self.guidance.positive)
+        own = ModelCall(x, sigma, texts, self.guidance.negative.at(number), number)
+        call = self.points.model_call(own)
+        # what a predictor computes of texts it keeps: not of those that are here for one call only
+        predictor = self._predictor if call.same_texts(own) else Predictor(*self._model)
+        denoised = self.sigmas.finish(self._guided(call, predictor), call.latents, call.sigma)
+        denoised = self.points.denoised(denoised, sigma, number)
+        return self.blended(denoised, sigma, number) if self._blends else denoised
 
     def of_variance_preserving(self, x: Tensor, alpha: Tensor | float, sigma: Tensor) -> Tensor:
         """The denoised latents of `alpha * clean + alpha * sigma * noise`; here a mask keeps a part of the input.
@@ -206,47 +237,58 @@ class GuidedDenoiser:
         if self.mask is None:
             return self(scaled, sigma)
         self._blends = False
-        seen = self.mask.blend(x) / alpha
+        seen = self.blended(x, sigma, self.calls) / alpha
         return scaled - seen + self(seen, sigma)
 
-    def _guided(self, x: Tensor, sigma: Tensor, call: int) -> Tensor:
-        guidance = self.guidance
-        texts = [timeline.at(call) for _, timeline in guidance.positive]
+    def blended(self, latents: Tensor, sigma: Tensor | None, call: int) -> Tensor:
+        """The latents with what the mask keeps put over them; the same where there is no mask.
+
+        Args: see `Points.blended`.
+        """
+        if self.mask is None:
+            return latents
+        return self.points.blended(self.mask.blend(latents), latents, self.mask, sigma, call)
+
+    def _guided(self, call: ModelCall, predictor: Predictor) -> Tensor:
+        guidance, x, sigma = self.guidance, call.latents, call.sigma
         weights = [weight for weight, _ in guidance.positive]
         scale = guidance.cfg_scale * self._scale_factor
-        negative = guidance.negative.at(call)
         self.unguided = None
-        if guidance.picture_scale not in (None, 1.0) and len(texts) == 1:
-            return self._guided_by_picture(x, sigma, texts[0], negative, scale)
-        needless = scale == 1 and len(texts) == 1 and weights[0] == 1 and not self._keeps_unguided
-        if needless or guidance.without_negative(call, sigma):
-            return self._compose(self._predict(x, sigma, texts), None, weights, 1.0)
-        predictions = self._predict(x, sigma, [*texts, negative])
+
+        def predict(*texts: Conditioning) -> list[Tensor]:
+            predictions = predictor(x, sigma, self.sigmas.to_timestep(sigma), texts)
+            return self.points.predicted(predictions, call)
+
+        if guidance.picture_scale not in (None, 1.0) and len(call.positive) == 1:
+            # Brooks et al., "InstructPix2Pix" (2023): text and picture, the picture alone, neither
+            negative = call.negative
+            both, picture, neither = predict(call.positive[0], negative, negative.without_picture())
+            self.unguided = neither if self._keeps_unguided else None
+            of_picture = guidance.picture_scale * (picture - neither)
+            return self._limited(
+                lambda scale: neither + scale * (both - picture) + of_picture, scale, call, predictor
+            )
+        needless = scale == 1 and len(weights) == 1 and weights[0] == 1 and not self._keeps_unguided
+        if needless or guidance.without_negative(call.number, sigma):
+            return self._compose(predict(*call.positive), None, weights, 1.0)
+        predictions = predict(*call.positive, call.negative)
         self.unguided = predictions[-1] if self._keeps_unguided else None
 
         def guided(scale: float) -> Tensor:
             return self._compose(predictions[:-1], predictions[-1], weights, scale)
 
-        return self._limited(guided, scale, x, sigma)
+        return self._limited(guided, scale, call, predictor)
 
-    def _guided_by_picture(
-        self, x: Tensor, sigma: Tensor, text: Conditioning, negative: Conditioning, scale: float
+    def _limited(
+        self, guided: Callable[[float], Tensor], scale: float, call: ModelCall, predictor: Predictor
     ) -> Tensor:
-        """Three predictions: text and picture, the picture alone, neither (Brooks et al., "InstructPix2Pix", 2023)."""
-        assert self.guidance.picture_scale is not None
-        both, picture, neither = self._predict(x, sigma, [text, negative, negative.without_picture()])
-        self.unguided = neither if self._keeps_unguided else None
-        of_picture = self.guidance.picture_scale * (picture - neither)
-        return self._limited(lambda scale: neither + scale * (both - picture) + of_picture, scale, x, sigma)
-
-    def _limited(self, guided: Callable[[float], Tensor], scale: float, x: Tensor, sigma: Tensor) -> Tensor:
         """The prediction with guidance of this scale, rescaled and bounded where the guidance asks for it.
 
         Args: guided: the prediction for any scale; 1 is that for the prompt alone.
         """
         result, threshold = guided(scale), self.guidance.threshold
         if self.guidance.rescale > 0:
-            origin = self._predictor.origin(x, sigma)
+            origin = predictor.origin(call.latents, call.sigma)
             result = rescaled(result, guided(1.0), origin, self.guidance.rescale)
         if threshold is not None:
             mimic = None if threshold.mimic_scale is None else guided(threshold.mimic_scale)
@@ -265,6 +307,3 @@ class GuidedDenoiser:
         for prediction, weight in zip(positive, weights, strict=True):
             result += (prediction - base) * (weight * scale)
         return result
-
-    def _predict(self, x: Tensor, sigma: Tensor, texts: list[Conditioning]) -> list[Tensor]:
-        return self._predictor(x, sigma, self.sigmas.to_timestep(sigma), texts)

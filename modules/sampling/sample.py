@@ -120,9 +120,7 @@ def sample(
             )
     except Stopped:
         sampled = Sampled(latest, False)
-    if denoiser.mask is not None:
-        sampled = replace(sampled, latents=denoiser.mask.blend(sampled.latents))
-    return sampled
+    return replace(sampled, latents=denoiser.blended(sampled.latents, None, denoiser.calls))
 
 
 @dataclass(frozen=True)
@@ -148,9 +146,11 @@ class _Run:
             signal = signal_share(self.denoiser.sigmas)[timesteps[self.start.steps]]
             amount = (1 - signal).sqrt() + signal.sqrt() * self.start.extra_noise
             x = signal.sqrt() * self.start.latents + amount * noise
+            x = self._with_other_extra_noise(x, noise, self.start, signal.sqrt())
             timesteps = timesteps[: self.start.steps]
             if self.sampler.function == "unipc" and timesteps:
                 arguments["start"] = (timesteps[-1] + 1) / total
+        x = self.denoiser.points.starting(x, noise)
         return self._function()(self.denoiser, x, timesteps, self.noise.next, self.callback, **arguments)
 
     def over_sigmas(self, noise: Tensor) -> Tensor:
@@ -166,8 +166,20 @@ class _Run:
         else:
             part = sigmas[max(self.steps - self.start.steps - 1, 0) :]
             x = self.start.latents + noise * (part[0] + self.start.extra_noise)
+            x = self._with_other_extra_noise(x, noise, self.start)
+        x = denoiser.points.starting(x, noise)
         arguments = self._arguments(model, x, sigmas, part)
         return self._function()(denoiser, x, callback=self.callback, disable=True, **arguments)
+
+    def _with_other_extra_noise(
+        self, x: Tensor, noise: Tensor, start: Start, signal: Tensor | float = 1.0
+    ) -> Tensor:
+        """The beginning `x` with what the pass's points make of the extra noise that is in it."""
+        if start.extra_noise == 0:
+            return x
+        given = self.denoiser.points.extra_noise(noise.clone(), start.latents)
+        # exactly `x` where it is the same noise, and no GPU is asked whether it is
+        return x + (given - noise) * (signal * start.extra_noise)
 
     def _schedule(self, model: ModelSigmas) -> Tensor:
         """The whole schedule, `[steps + 1]`: the user's own, or that of this name."""

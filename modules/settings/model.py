@@ -1,4 +1,4 @@
-"""The settings, typed and in groups. Names of the older UI's options are mapped onto them in `modules/rest`."""
+"""The settings, typed and in groups. Names of the older UI's options are mapped onto them in `older_options`."""
 
 from __future__ import annotations
 

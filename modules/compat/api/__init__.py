@@ -1,0 +1,1 @@
+"""The older UI's API module: what extensions import from it."""

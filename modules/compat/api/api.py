@@ -1,0 +1,185 @@
+"""`modules.api.api` of the older UI: pictures as base64, and the object that extensions add routes to."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from fastapi import HTTPException
+
+from modules.compat.api import models
+from modules.compat.house import house
+from modules.compat.older_options import option
+from modules.faults import InvalidField, UnknownName
+from modules.imaging.reading import decode_base64
+from modules.sampling.catalogue import resolve
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from PIL.Image import Image
+
+__all__ = [
+    "Api",
+    "decode_base64_to_image",
+    "encode_pil_to_base64",
+    "models",
+    "script_name_to_index",
+    "setUpscalers",
+    "validate_sampler_name",
+    "verify_url",
+]
+
+_LONGEST_DOWNLOAD = 100_000_000
+_SECONDS = 30
+
+
+def decode_base64_to_image(encoding: str) -> Image:
+    """A picture out of base64, with or without `data:...;base64,`; or from an address, where the options allow it.
+
+    Raises: HTTPException: it is no picture, or the address may not be read.
+    """
+    from modules.compat.images import read
+
+    if encoding.startswith(("http://", "https://")):
+        return read(BytesIO(_downloaded(encoding)))
+    try:
+        return read(BytesIO(decode_base64(encoding, "image")))
+    except (InvalidField, OSError, ValueError) as error:
+        raise HTTPException(status_code=500, detail="Invalid encoded image") from error
+
+
+def _downloaded(url: str) -> bytes:
+    import urllib.request
+
+    class NoRedirect(urllib.request.HTTPRedirectHandler):
+        """An address that leads elsewhere is not followed: that place was not looked at."""
+
+        def redirect_request(self, *arguments: Any) -> None:
+            return None
+
+    if not option("api_enable_requests", True):
+        raise HTTPException(status_code=500, detail="Requests not allowed")
+    if option("api_forbid_local_requests", True) and not verify_url(url):
+        raise HTTPException(status_code=500, detail="Request to local resource not allowed")
+    agent = option("api_useragent", "")
+    request = urllib.request.Request(url, headers={"user-agent": agent} if agent else {})
+    try:
+        with urllib.request.build_opener(NoRedirect).open(request, timeout=_SECONDS) as answer:
+            data: bytes = answer.read(_LONGEST_DOWNLOAD + 1)
+    except OSError as error:
+        raise HTTPException(status_code=500, detail="Invalid image url") from error
+    if len(data) > _LONGEST_DOWNLOAD:
+        raise HTTPException(status_code=500, detail="Invalid image url")
+    return data
+
+
+def verify_url(url: str) -> bool:
+    """Whether an address leads into the open net: not to this machine or the network around it."""
+    import ipaddress
+    import socket
+    from urllib.parse import urlparse
+
+    try:
+        host = urlparse(url).hostname or ""
+        found = socket.getaddrinfo(host, None)
+        return bool(found) and all(ipaddress.ip_address(each[4][0]).is_global for each in found)
+    except (OSError, ValueError):
+        return False
+
+
+def encode_pil_to_base64(image: Image | str) -> bytes:
+    """A picture as base64, in the format of the options, with its recipe in it."""
+    from modules.compat.images_saving import picture_bytes
+
+    if isinstance(image, str):
+        return image.encode()
+    kind = str(option("samples_format", "png")).lower()
+    kind = kind if kind in ("png", "jpg", "jpeg", "webp") else "png"
+    texts = {
+        key: value for key, value in image.info.items() if isinstance(key, str) and isinstance(value, str)
+    }
+    return base64.b64encode(picture_bytes(image, kind, texts.get("parameters"), texts))
+
+
+def script_name_to_index(name: str, scripts: Sequence[Any]) -> int:
+    """The place of a script of this title. Raises: HTTPException: there is none."""
+    titles = [script.title().lower() for script in scripts]
+    if name.lower() not in titles:
+        raise HTTPException(status_code=422, detail=f"Script '{name}' not found")
+    return titles.index(name.lower())
+
+
+def validate_sampler_name(name: str) -> str:
+    """The name, where there is such a sampler. Raises: HTTPException."""
+    try:
+        resolve(name, "Automatic")
+    except UnknownName as error:
+        raise HTTPException(status_code=400, detail="Sampler not found") from error
+    return name
+
+
+def setUpscalers(req: Any) -> dict[str, Any]:
+    """The fields of a request with its upscalers under the names of `postprocessing.run_extras`."""
+    fields: dict[str, Any] = dict(vars(req))
+    fields["extras_upscaler_1"] = fields.pop("upscaler_1", None)
+    fields["extras_upscaler_2"] = fields.pop("upscaler_2", None)
+    return fields
+
+
+def decode_to_image(encoding: str) -> Image:
+    """The same as `decode_base64_to_image`."""
+    return decode_base64_to_image(encoding)
+
+
+class Api:
+    """Extensions add routes to it. Args: app: the server's application; queue_lock: held while a job runs."""
+
+    def __init__(self, app: FastAPI, queue_lock: Any = None) -> None:
+        self.app = app
+        self.router = app.router
+        self.queue_lock = queue_lock
+        self.credentials: dict[str, str] = {}
+        self.default_script_arg_txt2img: list[Any] = []
+        self.default_script_arg_img2img: list[Any] = []
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
+        """Add a route; who may call it, the program's own guard decides for all of them."""
+        self.app.add_api_route(path, endpoint, **kwargs)
+
+    def get_sd_models(self) -> list[dict[str, Any]]:
+        """The checkpoints, as the API lists them."""
+        from modules.compat.sd_checkpoints import all_infos
+
+        return [
+            {
+                "title": info.title,
+                "model_name": info.model_name,
+                "hash": info.shorthash,
+                "sha256": info.sha256,
+                "filename": info.filename,
+                "config": None,
+            }
+            for info in all_infos()
+        ]
+
+    def get_samplers(self) -> list[dict[str, Any]]:
+        """The samplers, as the API lists them."""
+        from modules.compat.sd_samplers import visible_samplers
+
+        return [
+            {"name": each.name, "aliases": each.aliases, "options": each.options}
+            for each in visible_samplers()
+        ]
+
+    def interruptapi(self) -> dict[str, Any]:
+        """End the running job."""
+        from modules.compat.shared import state
+
+        state.interrupt()
+        return {}
+
+    def refresh_checkpoints(self) -> None:
+        """Look for checkpoints anew."""
+        house().checkpoints.refresh()

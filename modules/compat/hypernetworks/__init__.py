@@ -1,0 +1,1 @@
+"""Hypernetworks under the older UI's names."""

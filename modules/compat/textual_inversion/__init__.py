@@ -1,0 +1,1 @@
+"""Textual inversion under the older UI's names."""

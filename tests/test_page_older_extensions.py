@@ -1,0 +1,163 @@
+"""Extensions written for the older UI, in a real browser: their tabs, controls, buttons, scripts and settings."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.server import RunningServer, running_server
+from tests.test_older_extensions import put_in
+from tests.test_page_browser import Visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    data = tmp_path_factory.mktemp("easel")
+    put_in(data)
+    with running_server(data) as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser: Browser, server: RunningServer) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    visit = Visit(context.new_page(), server)
+    visit.page.set_default_timeout(20_000)
+    visit.listen()
+    visit.open()
+    visit.page.wait_for_selector("#txt2img_fox_button")
+    visit.set("txt2img_steps", 2)
+    yield visit
+    context.close()
+    assert visit.foreign == []
+    assert visit.complaints == []
+
+
+def pictures(server: RunningServer) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{server.url}/easel/pictures") as answer:
+        found: list[dict[str, Any]] = json.load(answer)["pictures"]
+    return found
+
+
+def generate(visit: Visit, count: int = 1) -> list[dict[str, Any]]:
+    """Press Generate, wait for so many pictures more, and give them, the newest first."""
+    before = len(pictures(visit.server))
+    visit.page.click("#txt2img_generate")
+    visit.page.wait_for_function(
+        "async (count) => (await (await fetch('easel/pictures')).json()).pictures.length >= count",
+        arg=before + count,
+        timeout=60_000,
+    )
+    visit.page.locator("#easel_progress").wait_for(state="hidden")
+    return pictures(visit.server)[:count]
+
+
+def number(holder: Locator, label: str, value: object) -> None:
+    holder.get_by_label(label).locator("visible=true").first.fill(str(value))
+
+
+def test_a_tab_with_boxes_and_buttons(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("tab", name="Notes", exact=True).click()
+    page.wait_for_selector("html[data-note-tab=Notes]")
+    page.fill("#note_text textarea", "hello")
+    page.click("#note_turn")
+    visit.expect("note_text", "olleh")
+    page.locator("#note_loud input").check()
+    page.click("#note_keep")
+    page.locator("#note_output li", has_text="OLLEH").wait_for()
+    assert page.evaluate("document.querySelector('#note_output').dataset.presses") == "1"
+    visit.expect("note_text", "")
+    visit.expect("note_count", "1")
+    assert (
+        page.locator("#note_output ul").evaluate("(list) => getComputedStyle(list).color") == "rgb(1, 2, 3)"
+    )
+    page.click("#note_clear")
+    page.locator("#note_output", has_text="Forgotten").wait_for()
+    page.locator("#note_count").wait_for(state="hidden")
+    page.get_by_role("button", name="More").locator("visible=true").click()
+    page.click("#note_where")
+    page.wait_for_function("document.querySelector('#note_place :is(input, textarea)').value.length > 3")
+
+
+def test_a_twins_tab_has_its_own_place(visit: Visit) -> None:
+    visit.page.get_by_role("tab", name="Twin", exact=True).click()
+    visit.page.get_by_text("the twin's own tab").wait_for()
+    assert visit.page.get_by_role("tab", name="Notes again").count() == 0
+
+
+def test_buttons_beside_the_prompt(visit: Visit) -> None:
+    page = visit.page
+    visit.set("txt2img_prompt", "a cat")
+    page.click("#txt2img_fox_button")
+    visit.expect("txt2img_prompt", "a cat, fox")
+    page.click("#txt2img_prompt_shout")
+    visit.expect("txt2img_prompt", "A CAT, FOX")
+    page.click("#txt2img_prompt_count")
+    page.locator("#txt2img_prompt_said b", has_text="10").wait_for()
+    page.click("#tab_img2img-button")
+    page.locator("#img2img_fox_button").click()
+    visit.expect("txt2img_prompt", "A CAT, FOX, fox")
+    page.locator("#txt2img_fox_button").wait_for(state="hidden")
+
+
+def test_controls_of_scripts_reach_the_picture_and_come_back(visit: Visit) -> None:
+    page = visit.page
+    visit.set("txt2img_prompt", "a cat")
+    page.evaluate("inputAccordionChecked('script_txt2img_word_swap_enabled', true)")
+    fold = page.locator(".easel-extension-controls, #txt2img_settings").first
+    page.evaluate("inputAccordionChecked('script_txt2img_remember_me_on', true)")
+    page.locator("#script_txt2img_remember_me_depth input[type=number]").fill("4")
+    page.locator("#script_txt2img_remember_me_name :is(input, textarea)").fill("rex")
+    assert fold.count()
+    [picture] = generate(visit)
+    recipe = picture["infotext"]
+    assert recipe.startswith("a dog") and "Word swap: cat -> dog" in recipe
+    assert "Memory depth: 4, Memory mood: calm, Memory name: rex" in recipe
+    visit.open()
+    page.wait_for_selector("#txt2img_fox_button")
+    page.evaluate("recipe => easelOlder.paste('txt2img', recipe)", recipe)
+    visit.expect("txt2img_prompt", "a dog")
+
+
+def test_the_script_menu(visit: Visit) -> None:
+    page = visit.page
+    visit.set("txt2img_prompt", "a cat")
+    menu = page.locator("#script_list input")
+    menu.click()
+    page.get_by_role("option", name="Two shots").first.click()
+    page.locator("#script_txt2img_two_shots_low input[type=number]").fill("1")
+    made = generate(visit, 2)
+    assert {"Shot: 1", "Shot: 2"} == {
+        part for one in made for part in one["infotext"].split(", ") if part.startswith("Shot")
+    }
+    menu.click()
+    page.get_by_role("option", name="None").first.click()
+
+
+def test_settings_in_the_dialog(visit: Visit, server: RunningServer) -> None:
+    page = visit.page
+    page.click("#easel_settings_open")
+    page.fill("#easel_settings input[type=search]", "many settings word")
+    row = page.locator("#easel_settings .easel-setting:visible").filter(has_text="A word").first
+    row.locator("input").fill("badger")
+    row.locator("input").press("Tab")
+    page.wait_for_function(
+        "async () => (await (await fetch('sdapi/v1/options')).json()).many_word === 'badger'"
+    )
+    page.keyboard.press("Escape")
+
+
+def test_the_extensions_tab_names_the_bad_ones(visit: Visit) -> None:
+    visit.page.get_by_role("tab", name="Extensions").click()
+    for name, words in (("bad-import", "bad-import never loads"), ("bad-ui", "bad-ui has no controls")):
+        assert words in visit.page.locator(f"li[data-name={name}]").inner_text()
