@@ -259,6 +259,7 @@ def build(
         extras=extras,
         preview_method=lambda: settings.current.previews.method,
         preview_folder=folders.models / "VAE-approx",
+        compiles=lambda: settings.current.model.compile,
         hooks=plugins.generation,
     )
     application = Application(

@@ -286,6 +286,19 @@ def test_a_module_that_a_sibling_imported_is_not_run_twice(here: Lab):
         loader.unload("pair")
 
 
+def test_an_extension_may_be_a_link(here: Lab, tmp_path: Path):
+    real = tmp_path / "elsewhere" / "real"
+    (real / "scripts").mkdir(parents=True)
+    (real / "scripts" / "a.py").write_text("import gradio as gr\nBOX = gr.Box\nimport helper_of_link\n")
+    (real / "helper_of_link.py").write_text("import gradio as gr\nOLD = gr.__version__\n")
+    (here.folder / "linked").symlink_to(real, target_is_directory=True)
+    here.load(here.write("linked"))
+    from modules.compat.script_loading import loaded_scripts
+
+    (module,) = loaded_scripts.values()
+    assert module.helper_of_link.OLD.startswith("3.") and module.BOX
+
+
 def test_values_there_and_back(here: Lab):
     pixels = np.zeros((2, 3, 3), dtype=np.uint8)
     stored = values.to_json({"a": [1, "x", None], "image": pixels, "n": np.float32(0.5), "o": {1, 2}})

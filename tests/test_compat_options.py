@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,13 @@ def test_an_extensions_options_survive_a_start_without_it(tmp_path: Path, opts: 
         assert opts.lab_share == 0.75  # known from the file
     kept = json.loads((tmp_path / "extension-options.json").read_text())
     assert kept == {"lab_share": 0.75, "jpeg_quality": 70}
+
+
+def test_several_may_save_at_once(house: Application, opts: Options) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: set_option("jpeg_quality", 10 + number), range(40)))
+    kept = json.loads((house.folders.data / "extension-options.json").read_text())
+    assert kept == {"jpeg_quality": opts.jpeg_quality}
 
 
 def test_a_broken_file_is_set_aside(tmp_path: Path, opts: Options, caplog: pytest.LogCaptureFixture) -> None:

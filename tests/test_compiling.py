@@ -5,15 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from modules.generation.engine import Engine, check
+from modules.generation.requests import TextToImage
+from modules.generation.results import Unwatched
 from modules.models.compiling import CompiledBlocks, can_compile
 from modules.models.tiling import circular_convolutions
 from modules.models.unet import UNet, UNetConfig
 from modules.models.unet_layers import ResBlock
+from tests.starter import Starter
 
 CONFIG = UNetConfig(
     channels=32,
@@ -137,3 +143,26 @@ def test_torchs_compiler_gives_the_same_numbers() -> None:
     assert blocks.ready == 1
     torch.testing.assert_close(block(x, embedding), plain, atol=1e-5, rtol=1e-5)
     blocks.detach()
+
+
+def test_a_setting_puts_compiled_blocks_in_and_takes_them_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modules.models.compiling._compiled", lambda function: function)
+    starter = Starter.in_folder(tmp_path)
+    wanted = [True]
+    engine = Engine(starter.models, compiles=lambda: wanted[0])
+    request = check(TextToImage(prompt="a house", width=64, height=64, steps=2, tiling=True), starter.models)
+    list(engine.run(request, Unwatched()))
+    model = starter.models.loaded
+    assert model is not None
+    block = next(module for module in model.unet.modules() if isinstance(module, ResBlock))
+    session = engine._sessions.of(model)
+    assert session.compiled is not None and "forward" in vars(block)
+    assert session.compiled.ready == session.compiled.waiting == 0, "tiling pauses it"
+    list(engine.run(replace(request, tiling=False), Unwatched()))
+    wait_for(lambda: session.compiled is not None and session.compiled.waiting == 0)
+    assert session.compiled.ready > 0
+    wanted[0] = False
+    list(engine.run(request, Unwatched()))
+    assert "forward" not in vars(block)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.generation.requests import RESIZE_MODES, ImageToImage, Mask
+from modules.generation.requests import MASKED_CONTENTS, RESIZE_MODES, ImageToImage, Mask
 from tests.starter import Starter
 
 PICTURES = ((511, 333), (64, 512), (20, 16), (128, 128))
@@ -31,7 +31,7 @@ def test_odd_sizes(starter: Starter, mode: int, masked: str) -> None:
         if masked != "whole":
             white = Image.new("L", picture)
             white.paste(255, (picture[0] // 3, 0, picture[0], picture[1] // 2 + 1))
-            content = ("fill", "original", "latent noise", "latent nothing")[number % 4]
+            content = MASKED_CONTENTS[number % len(MASKED_CONTENTS)]
             mask = Mask(
                 image=starter.inputs.keep(white),
                 only_masked=masked == "only masked",

@@ -114,18 +114,17 @@ def restore_old_hires_fix_params(res: dict[str, Any]) -> None:
     """Nothing: `parse_generation_parameters` has done that."""
 
 
-def infotext_to_setting_name_mapping() -> list[tuple[str, str]]:
+infotext_to_setting_name_mapping: list[tuple[str, str]] = []
+"""Names in recipes, and the settings that they mean: what old extensions add to what `OptionInfo` says."""
+
+
+def setting_names() -> list[tuple[str, str]]:
     """Names in recipes, and the settings that they mean."""
     from modules.compat import shared
 
     labels = getattr(shared.opts, "data_labels", {})
-    return [(info.infotext, name) for name, info in labels.items() if getattr(info, "infotext", None)]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "infotext_to_setting_name_mapping_list":
-        return infotext_to_setting_name_mapping()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    told = [(info.infotext, name) for name, info in labels.items() if getattr(info, "infotext", None)]
+    return [*told, *infotext_to_setting_name_mapping]
 
 
 def create_override_settings_dict(text_pairs: Iterable[str]) -> dict[str, Any]:
@@ -137,7 +136,7 @@ def create_override_settings_dict(text_pairs: Iterable[str]) -> dict[str, Any]:
         name, _, value = pair.partition(":")
         params[name] = value.strip()
     found: dict[str, Any] = {}
-    for label, setting in infotext_to_setting_name_mapping():
+    for label, setting in setting_names():
         if label in params:
             found[setting] = shared.opts.cast_value(setting, params[label])
     return found
@@ -148,7 +147,7 @@ def get_override_settings(params: dict[str, Any], *, skip_fields: Any = None) ->
     from modules.compat import shared
 
     found = []
-    for label, setting in infotext_to_setting_name_mapping():
+    for label, setting in setting_names():
         if label not in params or label in (skip_fields or ()):
             continue
         value = shared.opts.cast_value(setting, params[label])

@@ -42,11 +42,13 @@ class OptionsFile:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.values: dict[str, Any] = read_object(path) if path else {}
+        self._lock = threading.Lock()
 
     def save(self) -> None:
         """Write the file. Values that JSON doesn't know are left out. Raises: OSError."""
         if self.path is not None:
-            write_atomically(self.path, as_json(self.values))
+            with self._lock:  # requests come in several threads, and the temporary file has one name
+                write_atomically(self.path, as_json(dict(self.values)))
 
 
 def as_json(values: Mapping[str, Any]) -> bytes:

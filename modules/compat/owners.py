@@ -32,7 +32,7 @@ _loading: list[Owner] = []
 @contextmanager
 def loading(owner: Owner) -> Iterator[None]:
     """Within it what is registered is this extension's."""
-    _folders[owner.folder.resolve()] = owner.extension
+    _folders[owner.folder] = _folders[owner.folder.resolve()] = owner.extension  # it may be a link
     _loading.append(owner)
     try:
         yield

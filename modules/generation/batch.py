@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -311,7 +311,11 @@ def in_batches(
     Args: make: makes the pictures of these numbers; none if they are skipped.
     """
     model = session.model
-    with circular_convolutions(model.unet, model.vae) if request.tiling else nullcontext():
+    with ExitStack() as during:
+        if request.tiling:
+            during.enter_context(circular_convolutions(model.unet, model.vae))
+            if session.compiled is not None:  # it knows nothing of that
+                during.enter_context(session.compiled.paused())
         while first < request.pictures and not monitor.stop_requested():
             numbers = next_batch(request, session.wildcards, first, session.hooks)
             yield from make(numbers)

@@ -13,6 +13,7 @@ from modules.generation.hooks import NO_HOOKS, GenerationHooks, begun
 from modules.generation.requests import GenerationRequest, HiresFix, ImageToImage, Request, TextToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.scripted import NO_PICTURES, ScriptRun
+from modules.generation.sessions import Sessions
 from modules.generation.studio import InputPictures
 from modules.generation.upscaling import Tools, UpscalePicture, upscale
 from modules.imaging.upscalers import Upscalers
@@ -24,9 +25,8 @@ from modules.settings.model import PreviewMethod
 
 if TYPE_CHECKING:
     from modules.generation.session import Session
-    from modules.models.latent_diffusion import LatentDiffusion
     from modules.networks.applying import Networks
-    from modules.networks.embeddings import EmbeddingFolder, Embeddings, Signature
+    from modules.networks.embeddings import Embeddings
 
 
 def check(
@@ -75,6 +75,7 @@ class Engine:
         hooks: what extensions do in between.
         preview_method: how latents become a preview (see `models.latent_preview`); asked for each job.
         preview_folder: where the tiny autoencoders are that make previews.
+        compiles: whether the U-Net is compiled beside the work; asked for each job.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Engine:
         extras: Tools | None = None,
         preview_method: Callable[[], PreviewMethod] = lambda: "Linear",
         preview_folder: Path | None = None,
+        compiles: Callable[[], bool] = lambda: False,
     ) -> None:
         self._models = models
         self._wildcards = wildcards
@@ -97,25 +99,15 @@ class Engine:
         self._networks = networks
         self._extras = extras
         self._hooks = hooks
-        self._preview_method = preview_method
-        self._preview_folder = preview_folder
-        self._embedding_folders = tuple(embeddings)
-        self._embeddings: EmbeddingFolder | None = None
-        self._session: Session | None = None
-        self._signature: Signature = ()
-        self._session_method: PreviewMethod = "Linear"
+        self._sessions = Sessions(embeddings, preview_method, preview_folder, compiles)
 
     def prepare(self, checkpoint: str | None = None) -> None:
         """Load a model ahead of its first request (None: the default one)."""
-        self._session_for(self._models.get(checkpoint))
+        self._sessions.of(self._models.get(checkpoint))
 
     def embeddings(self) -> Embeddings | None:
         """The embeddings for the model that is loaded, as the folders are now; None while there is no model."""
-        from modules.models.tokenizer import tokenize
-
-        if self._session is None or self._embeddings is None:
-            return None
-        return self._embeddings.for_widths(_text_widths(self._session.model), tokenize)
+        return self._sessions.embeddings()
 
     def run(self, request: Request, monitor: Monitor, first: int = 0) -> Iterator[GeneratedImage]:
         """Make the request's pictures from number `first` on.
@@ -148,8 +140,16 @@ class Engine:
         from modules.generation.text_to_image import text_to_image
 
         def session_of(checkpoint: str | None) -> Session:
-            session = self._session_for(self._models.get(checkpoint, monitor.loading, request.vae))
-            return replace(session, on=session_of, hooks=self._hooks)
+            session = self._sessions.of(self._models.get(checkpoint, monitor.loading, request.vae))
+            return replace(
+                session,
+                wildcards=self._wildcards,
+                pictures=self._pictures,
+                upscalers=self._upscalers,
+                networks=self._networks,
+                on=session_of,
+                hooks=self._hooks,
+            )
 
         hooks, made = self._hooks, 0
         request = hooks.before_generation(request) if of_script else begun(hooks, request)
@@ -175,42 +175,3 @@ class Engine:
             ) from error
         finally:
             hooks.after_generation(request, made)
-
-    def _session_for(self, model: LatentDiffusion) -> Session:
-        """The session of this model, made anew when another embedding lies in the folder."""
-        from modules.generation.session import Session
-        from modules.models.latent_preview import latent_preview
-        from modules.models.tokenizer import tokenize
-        from modules.networks.embeddings import EmbeddingFolder
-        from modules.prompts.encode import PromptEncoder
-
-        if self._embeddings is None:
-            self._embeddings = EmbeddingFolder(*self._embedding_folders)
-        signature = self._embeddings.signature()
-        session = self._session
-        method = self._preview_method()
-        state = (signature, method)
-        if session is None or session.model is not model or state != (self._signature, self._session_method):
-            embeddings = self._embeddings.for_widths(_text_widths(model), tokenize)
-            prompts = PromptEncoder(model.texts, model.compute.device, embeddings)
-            same_model = session is not None and session.model is model
-            if session is None or not same_model or method != self._session_method:
-                preview = latent_preview(method, model.vae, self._preview_folder)
-            else:
-                preview = session.preview
-            session = self._session = Session(
-                model,
-                prompts,
-                preview,
-                self._wildcards,
-                self._pictures,
-                self._upscalers,
-                self._networks,
-                embeddings,
-            )
-            self._signature, self._session_method = state
-        return session
-
-
-def _text_widths(model: LatentDiffusion) -> tuple[int, ...]:
-    return tuple(tower.encoder.config.width for tower in model.texts)

@@ -18,6 +18,8 @@ from modules.prompts.wildcards import Wildcards
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from modules.models.compiling import CompiledBlocks
+
 
 class Pictures(Protocol):
     """Where the pictures are that requests name; see `imaging.inputs.InputStore`."""
@@ -39,6 +41,7 @@ class Session:
         embeddings: words with vectors of their own.
         on: the session of another checkpoint.
         hooks: what extensions do in between.
+        compiled: compiled forms of the U-Net's blocks; None: it runs as it is.
     """
 
     model: LatentDiffusion
@@ -51,3 +54,4 @@ class Session:
     embeddings: Embeddings | None = None
     on: Callable[[str], Session] | None = None
     hooks: GenerationHooks = NO_HOOKS
+    compiled: CompiledBlocks | None = None

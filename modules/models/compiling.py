@@ -52,6 +52,7 @@ class CompiledBlocks:
     """
 
     def __init__(self, network: nn.Module, compile: Compile | None = None) -> None:
+        self.network = network
         self._blocks = [block for block in network.modules() if isinstance(block, REGIONS)]
         self._compile = compile or _compiled
         self._ready: set[Hashable] = set()

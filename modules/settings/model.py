@@ -25,6 +25,11 @@ class ModelSettings(_Group):
     checkpoint: str | None = Field(None, description="The checkpoint that makes the pictures.")
     kept: int = Field(1, ge=1, le=100, description="How many checkpoints stay in memory.")
     vae: str = Field("Automatic", description="A VAE; Automatic: one beside the checkpoint; None: its own.")
+    compile: bool = Field(
+        False,
+        description="Compile the U-Net beside the work (torch.compile): the first pictures take their usual time, "
+        "later ones less. It pays on graphics cards.",
+    )
     sdxl_clip_skip: bool = Field(False, description="SDXL's first text encoder heeds clip skip too.")
     sdxl_crop_top: int = Field(
         0, ge=0, le=8192, description="SDXL is told that so many pixels were cut off at the top."

@@ -35,7 +35,9 @@ class ExtensionImports:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
-        self.folder = folder.resolve()
+        self.folder = folder
+        self.places = (folder, folder.resolve())
+        """Its folder, which may be a link, and where that leads."""
         self.modules: dict[str, ModuleType] = {}
         """Its modules by their names in its own code."""
         self.builtins = {**vars(builtins), "__import__": self.import_name}
@@ -98,7 +100,7 @@ class ModuleNames:
         """The imports of an extension; made when it is first asked for."""
         with self._lock:
             known = self._extensions.get(name)
-            if known is None or known.folder != folder.resolve():
+            if known is None or known.folder != folder:
                 known = self._extensions[name] = ExtensionImports(name, folder)
                 _install_hook()
                 sys.path_importer_cache.pop(str(known.folder), None)
@@ -113,7 +115,7 @@ class ModuleNames:
             for top in [top for top, holder in self._holders.items() if holder is gone]:
                 self._put_away(top)
             for key, module in list(sys.modules.items()):
-                if any(module is own for own in gone.modules.values()) or _lies_in(module, gone.folder):
+                if any(module is own for own in gone.modules.values()) or _lies_in(module, gone):
                     del sys.modules[key]
             gone.modules.clear()
             importlib.invalidate_caches()
@@ -121,7 +123,9 @@ class ModuleNames:
     def owner_of(self, file: str) -> ExtensionImports | None:
         """The extension in whose folder a file lies."""
         path = Path(file)
-        return next((e for e in list(self._extensions.values()) if path.is_relative_to(e.folder)), None)
+        return next(
+            (e for e in list(self._extensions.values()) if any(map(path.is_relative_to, e.places))), None
+        )
 
     def of_another(self, name: str, missing: str | None) -> ExtensionImports | None:
         """An extension that has already loaded the module `name`, where another looks for it in vain."""
@@ -175,7 +179,7 @@ class _Held:
     def __enter__(self) -> None:
         present = sys.modules.get(self._top)
         self._foreign = present is not None and not any(
-            present is one.modules.get(self._top) or _lies_in(present, one.folder)
+            present is one.modules.get(self._top) or _lies_in(present, one)
             for one in self._names._extensions.values()
         )
         if self._foreign:  # a library's name: it is not ours to take
@@ -238,11 +242,12 @@ def _install_hook() -> None:
         sys.path_hooks.insert(0, _hook)
 
 
-def _lies_in(module: ModuleType, folder: Path) -> bool:
+def _lies_in(module: ModuleType, extension: ExtensionImports) -> bool:
     own = getattr(module, "__dict__", {})  # not more: some modules make names when they are asked
     path = own.get("__path__")
     places = [own.get("__file__"), *(path if isinstance(path, list) else [])]
-    return any(isinstance(place, str) and Path(place).is_relative_to(folder) for place in places)
+    files = [Path(place) for place in places if isinstance(place, str)]
+    return any(file.is_relative_to(place) for file in files for place in extension.places)
 
 
 NAMES = ModuleNames()
