@@ -4,7 +4,9 @@ import * as api from "./api.js";
 import { byId, el, present } from "./dom.js";
 import { duration } from "./progress.js";
 import { addSlider, formErrors } from "./side-form.js";
+import { fetched } from "./source/state.js";
 import { state, watch } from "./store.js";
+import { showTab } from "./tabs.js";
 
 const FIELDS = ["folder", "upscaler_1", "resize", "scale", "width", "height", "crop", "upscaler_2", "upscaler_2_visibility", "gfpgan_visibility", "codeformer_visibility", "codeformer_weight", "upscale_first"];
 const SLIDERS = { scale: [1, 4, 0.25], upscaler_2_visibility: [0, 1, 0.05], gfpgan_visibility: [0, 1, 0.05], codeformer_visibility: [0, 1, 0.05], codeformer_weight: [0, 1, 0.05] };
@@ -273,6 +275,10 @@ function wireCompare() {
 
 const taken = (list) => (values = Object.fromEntries(FIELDS.map((name, place) => [name, list[place]])));
 
+let wired;
+/** The tab is there and works. */
+const ready = new Promise((resolve) => (wired = resolve));
+
 /** Wire the tab, once Gradio has built it (when it is opened for the first time). */
 export async function wireExtras() {
   await present(["extras_generate", "extras_choose", "extras_work", "extras_compare", "extras_strip", "extras_scale", "extras_look"]);
@@ -285,10 +291,21 @@ export async function wireExtras() {
   watch(heard);
   render();
   progress();
+  wired();
+}
+
+/** Open the tab with a picture. @param {string} address */
+async function takeIn(address) {
+  showTab("extras");
+  const blob = await fetched(address);
+  await ready;
+  const name = decodeURIComponent(new URL(address, document.baseURI).pathname.split("/").at(-1)) || "picture";
+  await add([new File([blob], name, { type: blob.type })]);
 }
 
 window.easel = {
   ...window.easel,
+  sendToExtras: takeIn,
   upscale(list) {
     taken(list);
     start();

@@ -1,4 +1,5 @@
 // Recipes that come as text (pasted into the prompt) or in a picture (dropped on it): they fill the form.
+import { fillFromRecipe } from "./added.js";
 import * as api from "./api.js";
 import { showError } from "./alerts.js";
 import { PROMPTS, areaOf } from "./boxes.js";
@@ -88,10 +89,12 @@ const isRecipe = (text) => /(^|\n)Steps: \d+, /.test(text);
 
 /** Fill the form from a recipe. */
 export function useRecipe(text) {
-  const { kind, changes } = fieldsFrom(parse(text));
+  const recipe = parse(text);
+  const { kind, changes } = fieldsFrom(recipe);
   choose([]);
   showTab(kind);
   fill(changes);
+  fillFromRecipe(kind, recipe);
   lookForStyles(changes);
 }
 

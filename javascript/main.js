@@ -26,6 +26,7 @@ import { carried, missing } from "./source/carry.js";
 import { outpainted, wireOutpaint } from "./source/outpaint.js";
 import { leadToPane, wirePane } from "./source/pane.js";
 import { wireScripts } from "./scripts.js";
+import { wireAdded } from "./added.js";
 import { wireSettings } from "./settings.js";
 import { wireStage } from "./stage.js";
 import { watch } from "./store.js";
@@ -88,6 +89,7 @@ async function start() {
   wirePrompts();
   wireHires();
   wireScripts();
+  wireAdded();
   wirePictures();
   wireStage();
   wireProgress();

@@ -59,8 +59,13 @@ export function sendButtons(picture, { onSent = () => {} } = {}) {
   const sends = TARGETS.map(([kind, title]) => button(title, `Begin with this picture in "${title}"`, () => sendTo(picture, kind)));
   if (window.easel.sendToExtras) {
     const extras = async () => {
-      window.easel.sendToExtras(new URL(api.pictureUrl(picture), document.baseURI).href);
-      return true;
+      try {
+        await window.easel.sendToExtras(new URL(api.pictureUrl(picture), document.baseURI).href);
+        return true;
+      } catch (error) {
+        showError(error.message);
+        return false;
+      }
     };
     sends.push(button("Extras", 'Open this picture in "Extras"', extras));
   }

@@ -20,7 +20,7 @@ export function onTab(listener) {
 
 /** Open a tab. */
 export function showTab(name) {
-  byId(`tab_${name}-button`)?.click();
+  (byId(`tab_${name}-button`) ?? byId(`${name}-button`))?.click();
 }
 
 /** Follow Gradio's tabs, and open the one that was open before. */

@@ -15,7 +15,7 @@ from modules.compute import Compute, ComputeOptions, choose
 from modules.faults import UnknownName
 from modules.folders import Folders
 from modules.generation.engine import Engine, check
-from modules.generation.requests import Request
+from modules.generation.requests import GenerationRequest, Request
 from modules.generation.upscaling import Tools, UpscalePicture
 from modules.generation.upscaling import check as check_extras
 from modules.imaging.face_restoration import FaceRestorers
@@ -41,6 +41,7 @@ from modules.networks.lora.catalogue import LoraCatalogue
 from modules.networks.names import FileNames, NetworkNames
 from modules.networks.readable_embeddings import ReadableEmbeddings
 from modules.plugins.manager import PluginManager
+from modules.plugins.program import Program
 from modules.plugins.start import ExtensionOptions, load_extensions
 from modules.prompts.style_book import StyleBook
 from modules.prompts.wildcards import Wildcards
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from modules.pages.services import CheckpointChoice, PageServices
+    from modules.plugins.extension import Extension
     from modules.rest.services import CheckpointInfo, RestServices, SamplerInfo, SchedulerInfo
 
 log = logging.getLogger(__name__)
@@ -142,6 +144,7 @@ class Application:
             unload_checkpoint=lambda: self.models.unload(),
             reload_checkpoint=self.reload_checkpoint,
             cache=self.folders.cache,
+            older=self.plugins.older,
             styles=self.styles,
             merger=self.merger,
             extras=self.extras,
@@ -172,6 +175,7 @@ class Application:
             refresh_checkpoints=self.refresh_models,
             extension_tabs=self.plugins.tabs,
             extension_controls=self.plugins.page.build_controls,
+            control_value=self.plugins.older.encode,
             script_menu=self.plugins.scripts.menu,
             scripts=self.plugins.page.build_scripts,
             script_call=self.plugins.scripts.by_name,
@@ -236,17 +240,32 @@ def build(
         return Tiling(settings.current.upscaling.tile, settings.current.upscaling.tile_overlap)
 
     models_of_files = UpscalerModels(folders.upscaler_folders(), computing, tiling)
-    upscalers = Upscalers(lambda: [*models_of_files.all(), *plugins.tables.upscalers()])
+    upscalers = Upscalers(
+        lambda: [*models_of_files.all(), *plugins.tables.upscalers(), *plugins.older.upscalers()]
+    )
     extras = Tools(inputs, upscalers, FaceRestorers(folders.face_restorer_folders(), computing))
 
     def checked(request: Request) -> Request:
-        if isinstance(request, UpscalePicture):
-            return check_extras(request, extras)
+        return check_extras(request, extras) if isinstance(request, UpscalePicture) else checked_pictures(request)
+
+    def checked_pictures(request: GenerationRequest) -> GenerationRequest:
         chosen = request.checkpoint or _chosen_checkpoint(settings, catalogue)
         script = plugins.scripts.checked(request)
         return check(replace(request, checkpoint=chosen, script=script), models, networks)
 
+    settings.on_change(lambda changed: events.publish("settings", changed.model_dump()))
     queue = JobQueue(database, events, checked)
+    styles = StyleBook(styles_files or (folders.data / "styles.csv",))
+    plugins.program = Program(
+        checkpoints=lambda: [checkpoint.title for checkpoint in catalogue.all()],
+        vaes=lambda: [vae.filename for vae in vaes.all()],
+        styles=styles.all,
+        upscalers=lambda: [upscaler.name for upscaler in upscalers.all()],
+        find_checkpoint=lambda name: catalogue.find(name).filename,
+        find_vae=lambda name: vaes.find(name).filename,
+        find_styles=styles.find,
+        check=checked_pictures,
+    )
     pictures = PictureIndex(database, folders.outputs)
     wildcards = Wildcards(folders.models / "wildcards")
     engine = Engine(
@@ -276,7 +295,7 @@ def build(
         pictures=pictures,
         engine=engine,
         plugins=plugins,
-        styles=StyleBook(styles_files or (folders.data / "styles.csv",)),
+        styles=styles,
         wildcards=wildcards,
         library=library,
         loras=loras,
@@ -293,14 +312,21 @@ def build(
             warm_up=(lambda: engine.prepare(_chosen_checkpoint(settings, catalogue))) if warm_up else None,
         ),
     )
-    if any(extension.about.scripts for extension in plugins.loaded()):
-        _open_older_face(application, flags or {})
+    if any(_is_older(extension) for extension in plugins.loaded()):
+        _open_older_face(application, networks, flags or {})
     return application
 
 
-def _open_older_face(application: Application, flags: Mapping[str, Any]) -> None:
+def _is_older(extension: Extension) -> bool:
+    """Whether an extension may expect what the older UI gives: scripts, or JavaScript and nothing of ours."""
+    about = extension.about
+    return bool(about.scripts) or (bool(about.javascript) and about.entry is None)
+
+
+def _open_older_face(application: Application, networks: Networks, flags: Mapping[str, Any]) -> None:
     """Load the extensions of the older UI, and give them the services under their older names."""
     try:
+        from modules.compat.extra_networks import older_networks
         from modules.compat.face import OlderFace
         from modules.compat.house import House, enter
 
@@ -309,6 +335,8 @@ def _open_older_face(application: Application, flags: Mapping[str, Any]) -> None
         }
         house = House(**services, flags=MappingProxyType(dict(flags)))
         enter(house)
+        for kind in older_networks():
+            networks.add(kind)
         application.plugins.attach(OlderFace(house))
     except Exception:
         log.exception("Extensions of the older UI can't be loaded")

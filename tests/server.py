@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTER = ROOT / "models" / "Stable-diffusion" / "starter.safetensors"
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 @dataclass

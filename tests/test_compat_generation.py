@@ -200,7 +200,7 @@ def test_the_second_pass_has_its_hooks(services: Any) -> None:
         passes.append((p.is_hr_pass, tuple(named["x"].shape[-2:])))
 
     kind = watcher(calls)
-    kind.process_before_every_sampling = starting  # type: ignore[method-assign,assignment]
+    kind.process_before_every_sampling = starting  # type: ignore[method-assign]
     add(kind)
     make(services, hires=HiresFix(scale=1.5))
     names = [name for name, *_ in calls]
@@ -492,7 +492,7 @@ def test_callbacks_of_files(services: Any, tmp_path: Path) -> None:
 def studio_of(services: Any) -> Studio:
     def make(request: Any) -> Iterator[GeneratedImage]:
         checked = check(request.with_seeds(), services.models)
-        return services.engine._run(replace(checked, script=None), Unwatched(), of_script=True)  # type: ignore
+        return services.engine._run(replace(checked, script=None), Unwatched(), of_script=True)
 
     return Studio(make, lambda count: None, Unwatched(), services.inputs, Upscalers())
 
@@ -636,10 +636,87 @@ def test_a_job_of_its_own_that_fails(services: Any) -> None:
         process_images(StableDiffusionProcessingTxt2Img(sampler_name="no such", width=64, height=64))
     p = StableDiffusionProcessingTxt2Img(steps=2, width=64, height=48, do_not_save_samples=True)
     p.prompt, p.negative_prompt = ["a", "b"], ["c"]
-    with pytest.raises(Fault, match="prompts"):
+    with pytest.raises(Fault, match="2 prompts and 1 negative"):
         process_images(p)
 
 
 def test_a_job_that_nobody_waits_for_after_a_restart_is_an_ordinary_one(services: Any) -> None:
     mine = {"modules.processing": {"p": "gone"}}
     assert same(make(services, extensions=mine)[0], make_plainly(services))
+
+
+def test_a_failure_in_the_worker_reaches_who_waits(services: Any) -> None:
+    def fails(self: Script, p: Any) -> None:
+        raise KeyError("no such thing")
+
+    add(visible(process=fails))
+    p = StableDiffusionProcessingTxt2Img(steps=2, width=64, height=48, do_not_save_samples=True)
+    p.scripts = scripts_txt2img
+    with pytest.raises(NotPossibleNow, match="noisy failed"):
+        process_images(p)
+    assert services.queue.recent(1)[0].status is Status.FAILED
+
+
+def test_the_second_pass_s_prompts(services: Any) -> None:
+    def process(self: Script, p: Any) -> None:
+        p.all_prompts = ["a dog"]
+        p.all_hr_prompts = ["a fox"]
+
+    request = replace(REQUEST, hires=HiresFix(scale=1.5, steps=2))
+    hires = HiresFix(scale=1.5, steps=2, prompt="a fox")
+    expected = make(services, replace(request, prompt="a dog", hires=hires))[0]
+    add(visible(process=process))
+    assert same(make(services, request)[0], expected)
+
+
+def test_another_number_of_pictures_is_refused_with_a_sentence(services: Any) -> None:
+    def process(self: Script, p: Any) -> None:
+        p.n_iter, p.all_prompts = 2, ["a", "b"]
+
+    add(visible(process=process))
+    try:
+        made = make(services)
+    except NotSupported as fault:
+        assert "number of pictures" in fault.message
+    else:  # where the program allows it
+        assert [parse(one.infotext)[0] for one in made] == ["a", "b"]
+    assert runs.top() is None or make_plainly(services).seed == 11
+
+
+def test_the_older_buttons(services: Any, tmp_path: Path) -> None:
+    from modules.compat.img2img import process_batch
+    from modules.compat.txt2img import txt2img
+
+    add(visible())
+    values = [
+        "a cat",
+        "",
+        [],
+        1,
+        1,
+        7.0,
+        48,
+        64,
+        False,
+        0.7,
+        2.0,
+        "Latent",
+        0,
+        0,
+        0,
+        None,
+        None,
+        None,
+        "",
+        "",
+        [],
+    ]
+    images, told, _, _ = txt2img("task(1)", None, *values, *scripts_txt2img.all_args(REQUEST))
+    assert images[0].size == (64, 48) and '"prompt": "a cat"' in told
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        Image.new("RGB", (64, 48), "green").save(tmp_path / "in" / f"{name}.png")
+    p = StableDiffusionProcessingImg2Img(steps=2, sampler_name="Euler", denoising_strength=0.6)
+    process_batch(p, str(tmp_path / "in"), str(tmp_path / "out"), "", [0], to_scale=True, scale_by=1.0)
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
+    assert Image.open(tmp_path / "out" / "a.png").size == (64, 48)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from modules.faults import Fault, InvalidField, NotSupported
+from modules.folders import PROGRAM
 from modules.generation.requests import GenerationRequest, HiresFix, ImageToImage, Refiner, TextToImage
 from modules.imaging.infotext import parse
 from tests import script_support
@@ -340,3 +343,18 @@ def test_on_the_starter_model(tmp_path: Path) -> None:
     halves = (above[:, :SIDE] < 128).sum(), (above[:, SIDE:] < 128).sum()
     assert min(halves) > 20, "letters stand above both columns"
     assert isinstance(labelled.image, Image.Image) and "X Type: Steps" in labelled.infotext
+
+
+def test_built_in_scripts_are_on_and_load_nothing_heavy() -> None:
+    code = (
+        "import sys; from modules.plugins.manager import SHIPPED, PluginManager; m = PluginManager(SHIPPED);"
+        "print([t for t, _ in m.scripts.menu()], [e.failures for e in m.loaded() if e.failures],"
+        "[n for n in ('torch', 'gradio', 'cv2', 'PIL.Image') if n in sys.modules], sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=PROGRAM, check=True
+    )
+    menu, failures, heavy = done.stdout.splitlines()[-3:]
+    for title in ("Loopback", "Prompt matrix", "Prompts from file or textbox", "SD upscale", "X/Y/Z plot"):
+        assert repr(title) in menu
+    assert (failures, heavy) == ("[]", "[]") and "Custom code" not in menu

@@ -120,7 +120,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applicatio
     (data / "extensions" / "old" / "scripts").mkdir(parents=True)
     (data / "extensions" / "old" / "scripts" / "one.py").write_text("")
     with pytest.MonkeyPatch.context() as patch:
-        opened = lambda application, flags: application.plugins.attach(Older())  # noqa: E731
+        opened = lambda application, networks, flags: application.plugins.attach(Older())  # noqa: E731
         patch.setattr("modules.app._open_older_face", opened)
         application = build(Folders(data=data, models=data / "models"), warm_up=False)
     application.start()
@@ -232,7 +232,7 @@ def test_always_on_scripts_reach_the_request(client: TestClient, application: Ap
     both = {"alwayson_scripts": {"own": {"args": [8, "tan"]}}, "extensions": {"own": {"width": 9}}}
     ask(client, **both)
     request = application.queue.recent(1)[0].request
-    assert isinstance(request, TextToImage) and request.extensions == {"own": {"width": 9, "colour": "tan"}}
+    assert isinstance(request, TextToImage) and request.extensions == {"own": {"width": 8, "colour": "tan"}}
 
 
 def test_lists(client: TestClient) -> None:
@@ -253,7 +253,7 @@ def test_the_older_face_is_part_of_the_page(application: Application) -> None:
     parts, older = application.plugins.page, application.plugins.older
     assert isinstance(older, Older)
     assert [tab.title for tab in application.plugins.tabs()] == ["Old tab"]
-    assert parts.head().endswith("<script>older</script>")
+    assert parts.head().startswith("<script>older</script>")
     with parts.building():
         page = build_page(application.page_services())
     parts.started(None, page)  # type: ignore[arg-type]  # that it raises is its own affair

@@ -215,9 +215,7 @@ def test_sub_requests_may_say_what_requests_say(models: ModelStore) -> None:
         run(models, None)
 
 
-def test_before_generation_is_bound_to_the_number_of_pictures_in_plain_requests_only(
-    models: ModelStore,
-) -> None:
+def test_before_generation_may_ask_for_more_pictures(models: ModelStore) -> None:
     class More(Hooks):
         def before_generation(self, request: GenerationRequest) -> GenerationRequest:
             return replace(request, batch_count=2)
@@ -225,8 +223,8 @@ def test_before_generation_is_bound_to_the_number_of_pictures_in_plain_requests_
     watching = Watching()
     assert kinds(run(models, More(three), watching)) == "ppeppeppeg"
     assert watching.batches == [(n, 1) for n in range(6)] and watching.totals[-1] == 6
-    with pytest.raises(NotSupported):
-        run(models, More(None), script=None)
+    plain = Watching()
+    assert kinds(run(models, More(None), plain, script=None)) == "ppe" and plain.totals == [2]
 
 
 def test_pictures_are_kept_by_their_contents(tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ LATER: dict[str, str] = {
     "--freeze-settings-in-sections": "freezing settings is not there yet.",
     "--freeze-specific-settings": "freezing settings is not there yet.",
     "--hide-ui-dir-config": "folders can't be changed on the page; nothing is to be hidden.",
-    "--allow-code": "custom code on the page is not there yet.",
     "--unix-filenames-sanitization": "file names are numbers and seeds; nothing is to be cleaned.",
     "--filenames-max-length": "file names are numbers and seeds; they are always short.",
     "--update-check": "looking for updates is not there yet.",

@@ -17,7 +17,6 @@ SWITCHED_ON = {
     "no_hashing": False,
     "hide_ui_dir_config": False,
     "freeze_settings": False,
-    "allow_code": False,
 }
 WITH_VALUES: dict[str, Any] = {
     "filenames_max_length": 128,
@@ -106,6 +105,7 @@ def older_flags(line: CommandLine) -> dict[str, Any]:
         "disable_extra_extensions": line.extensions == "extra disabled",
         "enable_insecure_extension_access": line.extension_access,
         "skip_install": not line.install,
+        "allow_code": "--allow-code" in line.unknown,  # the extension custom-code declares it
     }
 
 

@@ -169,7 +169,7 @@ def _set_own(by_kind: Mapping[str, list[ExtraNetworkParams]]) -> None:
     from modules.compat.sd_models import model_data
 
     model = model_data.get_sd_model()
-    networks: Any = getattr(house().engine, "_networks", None) if is_open() else None
+    networks = house().engine.networks if is_open() else None
     if model is None or networks is None:
         raise NotPossibleNow("No model is loaded that networks could act on.")
     tags = [

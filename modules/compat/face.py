@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.compat import loader, owners, script_callbacks, values
 from modules.compat.house import House
+from modules.compat.leaving import leave
 from modules.compat.script_class import Script as OlderScript
 from modules.compat.script_runner import ScriptRunner, reset_all, runner_for, scripts_img2img, scripts_txt2img
 from modules.faults import InvalidField, UnknownName
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from modules.generation.requests import GenerationRequest
     from modules.generation.results import GeneratedImage
     from modules.generation.studio import Studio
+    from modules.imaging.upscalers import Upscaler
 
 log = logging.getLogger(__name__)
 FIELD = "alwayson_scripts"
@@ -68,6 +70,7 @@ class OlderFace:
         """See `OlderFace`."""
         self._loaded.discard(extension.name)
         loader.unload(extension.name)
+        leave(extension.about.folder)
         reset_all()
 
     # ── The page ────────────────────────────────────────────────────────────────────────────────────────────
@@ -94,6 +97,18 @@ class OlderFace:
                 build = self._build(runner, script.key, f"{script.key}:")
                 found.append((script.extension, Controls("", build, tabs)))
         return found
+
+    def upscalers(self) -> list[Upscaler]:
+        """See `OlderFace`."""
+        from modules.compat.upscaler import older_upscalers
+
+        return older_upscalers()
+
+    def tables_made(self) -> None:
+        """See `OlderFace`."""
+        from modules.compat.sampling_tables import publish
+
+        publish()
 
     def tabs(self) -> list[tuple[str, Tab]]:
         """See `OlderFace`."""
@@ -155,7 +170,9 @@ class OlderFace:
 
     def head(self) -> str:
         """See `OlderFace`. They block: the extensions' own scripts are deferred, and find them done."""
-        if not self._loaded or not JAVASCRIPT.is_dir():
+        loaded = self._house.plugins.loaded()
+        javascript = any(one.about.javascript and one.about.entry is None for one in loaded)
+        if not (self._loaded or javascript) or not JAVASCRIPT.is_dir():
             return ""
         lines = []
         for file in sorted(JAVASCRIPT.glob("*.js")):

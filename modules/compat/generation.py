@@ -100,6 +100,7 @@ class OlderGeneration(GenerationHooks):
 
                 run.promise.processed = finished(run.p, run.images)
         finally:
+            _take_tags_off()
             run.end()
             if not run.claimed:
                 run.p.close()
@@ -422,3 +423,12 @@ def _with_faces(image: Image) -> Image:
     from modules.compat import face_restoration
 
     return PIL.fromarray(np.asarray(face_restoration.restore_faces(np.array(image)), np.uint8))
+
+
+def _take_tags_off() -> None:
+    """The tags of extensions hold to the end of their generation, and not until the next one."""
+    from modules.compat.extra_networks import older_networks
+
+    model = house.house().models.loaded if house.is_open() else None
+    for kind in older_networks() if model is not None else ():
+        kind.set(model, ())

@@ -133,7 +133,7 @@ def comment_in(image: Image.Image) -> str:
         comment = image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT)
     except Exception:  # damaged metadata say nothing
         return ""
-    return file_texts._comment(comment).replace("\0", "").strip()
+    return file_texts.comment_text(comment).replace("\0", "").strip()
 
 
 def _of_novelai(items: dict[str, Any], image: Image.Image) -> str | None:

@@ -96,9 +96,8 @@ class OlderRun:
         self.request = to_request(p)
         if script_calls.scripts_with(p, "before_process_batch"):
             self._begin_batch(0)
-            self.request = to_request(
-                p
-            )  # with what they changed for the first batch, which often is the only one
+            # what they changed for the first batch, which often is the only one, is heeded as a whole
+            self.request = to_request(p)
         return self.request
 
     def _fill_lists(self) -> None:

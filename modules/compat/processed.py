@@ -10,12 +10,9 @@ if TYPE_CHECKING:
     from modules.compat.processing_objects import StableDiffusionProcessing
 
 _OF_P = (
-    "width",
-    "height",
     "sampler_name",
     "cfg_scale",
     "steps",
-    "batch_size",
     "restore_faces",
     "seed_resize_from_w",
     "seed_resize_from_h",
@@ -105,6 +102,7 @@ class Processed:
         self.index_of_first_image = index_of_first_image
         for name in _OF_P:
             setattr(self, name, getattr(p, name, None))
+        self.width, self.height, self.batch_size = p.width, p.height, p.batch_size
         self.image_cfg_scale = getattr(p, "image_cfg_scale", None)
         self.face_restoration_model: str | None = None
         self.job_timestamp = datetime.now().strftime("%Y%m%d%H%M%S")
@@ -137,8 +135,8 @@ class Processed:
             self.all_seeds,
             self.all_subseeds,
             comments=[],
-            position_in_batch=index % self.batch_size,  # type: ignore[attr-defined]
-            iteration=index // self.batch_size,  # type: ignore[attr-defined]
+            position_in_batch=index % self.batch_size,
+            iteration=index // self.batch_size,
         )
 
     def get_token_merging_ratio(self, for_hr: bool = False) -> float:

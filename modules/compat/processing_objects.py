@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from modules.compat import house
+from modules.faults import InvalidField
 from modules.prompts import styles as style_texts
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class StableDiffusionProcessing:
     def setup_prompts(self) -> None:
         """Make the lists with a prompt for each picture, styles applied.
 
-        Raises: ValueError: lists of prompts and negative prompts of different lengths.
+        Raises: InvalidField: lists of prompts and negative prompts of different lengths.
         """
         count = int(self.n_iter) * int(self.batch_size)
         prompts, negatives = self.prompt, self.negative_prompt
@@ -151,7 +152,9 @@ class StableDiffusionProcessing:
         prompts = list(prompts) if isinstance(prompts, list) else [prompts] * count
         negatives = list(negatives) if isinstance(negatives, list) else [negatives] * count
         if len(prompts) != len(negatives):
-            raise ValueError(f"There are {len(prompts)} prompts and {len(negatives)} negative prompts.")
+            raise InvalidField(
+                "prompt", f"There are {len(prompts)} prompts and {len(negatives)} negative prompts."
+            )
         chosen = chosen_styles(self.styles or [])
         self.all_prompts = [style_texts.apply(text, chosen) for text in prompts]
         self.all_negative_prompts = [style_texts.apply_negative(text, chosen) for text in negatives]

@@ -136,14 +136,13 @@ class _Following:
         return bool(self._job("skip_requested"))
 
     def _job(self, method: str, *arguments: Any) -> Any:
-        monitor = getattr(house.house().worker, "_monitor", None)
+        monitor = house.house().worker.monitor
         return None if monitor is None else getattr(monitor, method)(*arguments)
 
 
 def _in_worker() -> bool:
     """Whether this thread is the worker's, though no script is known to be at work."""
-    worker = house.house().worker if house.is_open() else None
-    return threading.current_thread() is getattr(worker, "_thread", None)
+    return house.is_open() and house.house().worker.is_here
 
 
 # -- a job of its own --
@@ -151,8 +150,9 @@ def _in_worker() -> bool:
 
 def _as_job(p: StableDiffusionProcessing) -> Processed:
     services, promise = house.house(), Promise(p)
-    token = runs.promise(promise)
-    request = to_request(p)
+    p.setup_prompts()
+    p.setup_seeds()
+    request, token = to_request(p), runs.promise(promise)
     try:
         request = replace(request, extensions={**request.extensions, MARK: {"p": token}})
         job = services.queue.submit(request, origin="extension")

@@ -231,12 +231,9 @@ class ScriptRunner:
         found = [
             script
             for script in self.alwayson_scripts
-            if (
-                not script.failed
-                and not script.setup_for_ui_only
-                and getattr(type(script), hook, base) is not base
-            )
-            or hook in vars(script)
+            if not script.failed
+            and not script.setup_for_ui_only
+            and (getattr(type(script), hook, base) is not base or hook in vars(script))
         ]
         return ordered(found, lambda s: f"{s.extension}/{os.path.basename(s.filename or '')}/script_{hook}")
 

@@ -213,7 +213,7 @@ class State:
 def _told(name: str, progress: Progress) -> Any:
     """A value of the state as the worker's progress has it."""
     if name in _ASKED:
-        monitor = getattr(house().worker, "_monitor", None)
+        monitor = house().worker.monitor
         return monitor is not None and bool(getattr(monitor, _ASKED[name])())
     if name == "current_image":
         return _picture(progress.preview)

@@ -40,6 +40,7 @@ from modules.sampling.denoiser import GuidedDenoiser, LatentMask, Switch
 from modules.sampling.noise import PictureNoise, Seeds
 from modules.sampling.sample import Sampled, SamplerSettings, Start, Stopped, sample
 from modules.sampling.schedules import ModelSigmas
+from modules.sampling.windows import Windows
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -121,7 +122,11 @@ class Batch:
         Raises: NotPossibleNow: the U-Net gives no picture (NaN).
         """
         self._set_networks(one.plan)
-        self.session.hooks.networks_applied(self.about_pass(one.plan))
+        hooks, about = self.session.hooks, self.about_pass(one.plan)
+        hooks.networks_applied(about)
+        encoded = hooks.before_encoding(one.plan.prompts, about)
+        if encoded != one.plan.prompts:
+            one = replace(one, plan=replace(one.plan, prompts=encoded))
         return self.done(self._sampled_in_memory(one), one.plan)
 
     def done(self, sampled: Sampled, plan: PassPlan) -> Sampled:
@@ -171,6 +176,7 @@ class Batch:
             mask=one.mask,
             switch=one.switch,
             points=PassPoints(hooks, about),
+            windows=windows_of(self.request.sampling, model),
         )
         before = self.steps_done
 
@@ -337,6 +343,15 @@ def sampler_settings(options: SamplingOptions) -> SamplerSettings:
         sgm_noise_multiplier=options.sgm_noise_multiplier,
         custom_sigmas=options.custom_sigmas,
     )
+
+
+def windows_of(options: SamplingOptions, model: LatentDiffusion) -> Windows | None:
+    """The windows that a request asks for, in the model's latent cells; None: it asks for none."""
+    if not options.windowed:
+        return None
+    cell = model.vae.config.downscale
+    height, width = max(1, options.window_height // cell), max(1, options.window_width // cell)
+    return Windows(height, width, options.window_overlap // cell)
 
 
 def model_sigmas(model: LatentDiffusion, options: SamplingOptions) -> ModelSigmas:

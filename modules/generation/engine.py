@@ -101,6 +101,11 @@ class Engine:
         self._hooks = hooks
         self._sessions = Sessions(embeddings, preview_method, preview_folder, compiles)
 
+    @property
+    def networks(self) -> Networks | None:
+        """What the network tags of prompts mean."""
+        return self._networks
+
     def prepare(self, checkpoint: str | None = None) -> None:
         """Load a model ahead of its first request (None: the default one)."""
         self._sessions.of(self._models.get(checkpoint))
@@ -152,7 +157,9 @@ class Engine:
             )
 
         hooks, made = self._hooks, 0
-        request = hooks.before_generation(request) if of_script else begun(hooks, request)
+        promised, request = request.pictures, begun(hooks, request)
+        if request.pictures != promised and not of_script:
+            monitor.expect(request.pictures)
         try:
             session = session_of(request.checkpoint)
             if isinstance(request, ImageToImage):

@@ -58,6 +58,10 @@ class Chain(GenerationHooks):
         for hooks in self._hooks:
             hooks.networks_applied(about)
 
+    def before_encoding(self, prompts: Prompts, about: PassInfo) -> Prompts:
+        """See `GenerationHooks`."""
+        return self._through(prompts, lambda hooks, value: hooks.before_encoding(value, about))
+
     def before_second_pass(self, about: PassInfo) -> None:
         """See `GenerationHooks`."""
         for hooks in self._hooks:

@@ -8,7 +8,7 @@ The order: `before_generation` (a request with a script: `run`, which makes requ
 `prompts`, and for each pass of it
 
     before_second_pass      only the second pass of hires fix
-    networks_applied, conditioning, extra_noise, starting
+    networks_applied, before_encoding, conditioning, extra_noise, starting
     model_call, predicted, denoised, mask_blended       in every call of the model
     step                                                after every step
     mask_blended            once more, after the last step
@@ -91,7 +91,7 @@ class GenerationHooks:
     """
 
     def before_generation(self, request: GenerationRequest) -> GenerationRequest:
-        """Before anything is done. The number of pictures has been promised already and must stay."""
+        """Before anything is done. Whoever watches is told where the number of pictures changes."""
         return request
 
     def after_generation(self, request: Request, pictures: int) -> None:
@@ -113,6 +113,10 @@ class GenerationHooks:
         """The networks that the prompt names are on the model (none, where it names none); nothing is encoded yet.
         Once in each pass.
         """
+
+    def before_encoding(self, prompts: Prompts, about: PassInfo) -> Prompts:
+        """The prompts of a pass, before they are encoded and after `networks_applied`; the recipe keeps its own."""
+        return prompts
 
     def before_second_pass(self, about: PassInfo) -> None:
         """The picture of the first pass (or a finished one) is made larger, the second pass of hires fix begins; its
@@ -224,11 +228,9 @@ NO_HOOKS = GenerationHooks()
 def begun(hooks: GenerationHooks, request: GenerationRequest) -> GenerationRequest:
     """`before_generation`, and what it may not change.
 
-    Raises: NotSupported: another number of pictures, or another kind of request.
+    Raises: NotSupported: another kind of request.
     """
     changed = hooks.before_generation(request)
-    if type(changed) is not type(request) or changed.pictures != request.pictures:
-        raise NotSupported(
-            "An extension asked for another number of pictures in before_generation; that can't be."
-        )
+    if type(changed) is not type(request):
+        raise NotSupported("An extension made another kind of request in before_generation; that can't be.")
     return changed

@@ -19,6 +19,7 @@ Emphasis = Literal["Original", "No norm", "Ignore", "None"]
 NoiseSource = Literal["CPU", "NV", "GPU"]
 NoiseSchedule = Literal["Default", "Zero Terminal SNR"]
 MAX_SIGMAS = MAX_STEPS
+MIN_WINDOW = 64
 
 
 def check_number(
@@ -101,6 +102,8 @@ class SamplingOptions:
         cfg_rescale: give the guided prediction the contrast of the one without guidance, to this share (0: not).
         threshold_percentile: dynamic thresholding: the share of values that stay inside the bound (0: off).
         threshold_mimic_scale: the CFG scale whose range of values is the bound; 0: -1 to 1, as in the paper.
+        window_width, window_height: tiled diffusion: the U-Net sees a window of so many pixels at a time (0: all).
+        window_overlap: pixels that neighbouring windows share at least.
     """
 
     eta: float | None = None
@@ -121,6 +124,14 @@ class SamplingOptions:
     cfg_rescale: float = 0.0
     threshold_percentile: float = 0.0
     threshold_mimic_scale: float = 0.0
+    window_width: int = 0
+    window_height: int = 0
+    window_overlap: int = 0
+
+    @property
+    def windowed(self) -> bool:
+        """Whether the U-Net sees a window at a time."""
+        return self.window_width > 0
 
     def __post_init__(self) -> None:
         if self.eta is not None:
@@ -144,6 +155,23 @@ class SamplingOptions:
         percentile, mimic = "dynamic_threshold_percentile", "dynamic_threshold_mimic_scale"
         check_number(percentile, "Threshold percentile", self.threshold_percentile, 0, 1)
         check_number(mimic, "Threshold mimic scale", self.threshold_mimic_scale, 0, 100)
+        self._check_windows()
+
+    def _check_windows(self) -> None:
+        sides = {"window_width": self.window_width, "window_height": self.window_height}
+        for name, side in sides.items():
+            label = name.replace("_", " ").capitalize()
+            check_number(name, label, side, 0, MAX_SIDE, whole=True)
+            if 0 < side < MIN_WINDOW or (side == 0 and any(sides.values())):
+                raise InvalidField(
+                    name, f"{label} must be at least {MIN_WINDOW}, or both sides 0, not {side}."
+                )
+        check_number("window_overlap", "Window overlap", self.window_overlap, 0, MAX_SIDE, whole=True)
+        if self.windowed and self.window_overlap >= min(sides.values()):
+            raise InvalidField(
+                "window_overlap",
+                f"Window overlap must be less than a window's side, not {self.window_overlap}.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,6 +120,8 @@ class Recipe:
             "CFG rescale": sampling.cfg_rescale or None,
             "Dynamic threshold percentile": threshold,
             "Dynamic threshold mimic scale": sampling.threshold_mimic_scale or None if threshold else None,
+            "Window": f"{sampling.window_width}x{sampling.window_height}" if sampling.windowed else None,
+            "Window overlap": sampling.window_overlap if sampling.windowed else None,
             "Beta schedule alpha": BETA_ALPHA if beta else None,
             "Beta schedule beta": BETA_BETA if beta else None,
             "Wildcard prompt": _if_other(request.prompt, self.prompts.prompt),

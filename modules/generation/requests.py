@@ -7,6 +7,7 @@ an infotext. Nothing below this floor asks where it came from.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -30,13 +31,15 @@ MaskedContent = Literal["fill", "original", "latent noise", "latent nothing"]
 MASKED_CONTENTS: tuple[MaskedContent, ...] = ("fill", "original", "latent noise", "latent nothing")
 RESIZE_MODES = ("Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)")
 MAX_INIT_IMAGES = 1000
+SEEDS = 4_294_967_294
+"""Random seeds are below this."""
 
 _R = TypeVar("_R", bound="PictureRequest")
 
 
 def new_seed() -> int:
     """A random seed, 0 to 4,294,967,293."""
-    return secrets.randbelow(4_294_967_294)
+    return secrets.randbelow(SEEDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +61,16 @@ class Refiner:
 class ScriptCall:
     """A script that carries the request out in its own way.
 
-    Args: name: its title, as menus and the API know it; values: JSON values of its controls, by their names.
+    Args:
+        name: its title, as menus and the API know it.
+        values: JSON values of its controls, by their names.
+        seed: what the seeds that it draws come from, so that it draws the same when it is done again; drawn itself
+            when submitted.
     """
 
     name: str
     values: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +78,8 @@ class PictureRequest:
     """What every request for pictures says.
 
     Args:
-        seed: the first picture's; each further one has one more. -1 is replaced by a random seed when submitted.
+        seed: the first picture's; each further one has one more. -1 is replaced by a random seed when submitted, and
+            where there is a script, by the script.
         sampler, scheduler: names as the API knows them; "Automatic" is the sampler's own schedule.
         width, height: in pixels, 8 to 8192.
         batch_size: pictures made at the same time; batch_count: how often.
@@ -130,6 +139,10 @@ class PictureRequest:
             check_number("seeds", "Each of the seeds", seed, 0, MAX_SEED, whole=True)
         for seed in self.variation_seeds:
             check_number("variation_seeds", "Each of the variation seeds", seed, 0, MAX_SEED, whole=True)
+        if self.tiling and self.sampling.windowed:
+            raise InvalidField(
+                "tiling", "Tiling does not go with windows: each would fit to itself. Switch one of them off."
+            )
 
     @property
     def pictures(self) -> int:
@@ -141,12 +154,12 @@ class PictureRequest:
         """The names of the kept pictures that the request needs (see `imaging.inputs`)."""
         return ()
 
-    def with_seeds(self: _R) -> _R:
+    def with_seeds(self: _R, draw: Callable[[], int] = new_seed) -> _R:
         """The same request with random seeds drawn, so that it can be repeated."""
         noise = self.noise
         if noise.variation_seed == RANDOM_SEED:
-            noise = replace(noise, variation_seed=new_seed())
-        return replace(self, seed=new_seed() if self.seed == RANDOM_SEED else self.seed, noise=noise)
+            noise = replace(noise, variation_seed=draw())
+        return replace(self, seed=draw() if self.seed == RANDOM_SEED else self.seed, noise=noise)
 
     def prompt_of(self, picture: int) -> str:
         """The prompt of picture `picture` (from 0), as it is written."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modules.faults import NotSupported, UnknownName
 from modules.generation.hooks import GenerationHooks
-from modules.generation.requests import GenerationRequest
+from modules.generation.requests import SEEDS, GenerationRequest
 from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.studio import InputPictures, Studio
 
@@ -59,6 +60,7 @@ class ScriptRun:
         self._begun = 0  # pictures that were begun, or left out
         self._total = 1  # what is expected in all
         self._in_vain = 0
+        self._random = random.Random()
 
     def run(
         self,
@@ -74,7 +76,8 @@ class ScriptRun:
         """
         assert request.script is not None
         self._total = request.pictures
-        studio = Studio(self._make, self._expect, _Outside(self), pictures, upscalers)
+        self._random.seed(request.script.seed)
+        studio = Studio(self._make, self._expect, _Outside(self), pictures, upscalers, self._draw_seed)
         answer = hooks.run(request, studio)
         if answer is None:
             raise UnknownName("script_name", f"There is no script named {request.script.name!r}.")
@@ -111,11 +114,15 @@ class ScriptRun:
             if self._in_vain > PATIENCE:
                 raise ScriptEnded
             return
+        request = request.with_seeds(self._draw_seed)
         inside = _Inside(self._monitor, self._begun, self._grow)
         self._grow(self._begun + request.pictures)
         for picture in self._carry_out(replace(request, script=None), inside):
             yield picture
             inside.over = self._monitor.finish_requested() and picture.number >= inside.last
+
+    def _draw_seed(self) -> int:
+        return self._random.randrange(SEEDS)
 
     def _grow(self, begun: int) -> None:
         self._begun = begun = max(begun, self._begun)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from modules.generation.requests import GenerationRequest
+from modules.generation.requests import GenerationRequest, new_seed
 from modules.generation.results import GeneratedImage, Monitor
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Studio:
         monitor: whether the job is to end (`stop_requested`), at once or after the pictures that are being made.
         pictures: where requests' pictures are kept.
         upscalers: what makes pictures larger.
+        draw_seed: a random seed, for `request.with_seeds(studio.draw_seed)`: a request comes with -1 where nobody chose
+            one. It is the same again where the job is done again after a crash.
     """
 
     make: Callable[[GenerationRequest], Iterator[GeneratedImage]]
@@ -46,3 +48,4 @@ class Studio:
     monitor: Monitor
     pictures: InputPictures
     upscalers: Upscalers
+    draw_seed: Callable[[], int] = new_seed

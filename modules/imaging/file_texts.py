@@ -21,13 +21,13 @@ def infotext_in(data: bytes) -> str:
         with Image.open(BytesIO(data)) as image:
             text = image.info.get(INFOTEXT_KEY)
             if not isinstance(text, str):
-                text = _comment(image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT))
+                text = comment_text(image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT))
     except Exception:  # damaged metadata say nothing; the pixels are read, and refused, elsewhere
         return ""
     return text.replace("\0", "")[:_LONGEST].strip()
 
 
-def _comment(value: object) -> str:
+def comment_text(value: object) -> str:
     """An EXIF user comment: eight bytes say how the rest is written."""
     if isinstance(value, str):
         return value

@@ -7,12 +7,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from modules.faults import Fault
-from modules.generation.requests import Request
+from modules.generation.requests import Request, new_seed
 from modules.generation.serialization import from_json, to_json
+from modules.generation.upscaling import UpscalePicture
 from modules.jobs.database import Database
 from modules.jobs.events import EventHub
 
@@ -75,7 +76,7 @@ class JobQueue:
 
         Raises: Fault: if the request can't be carried out; nothing is queued then.
         """
-        request = self._check(request.with_seeds())
+        request = self._check(_with_seeds(request))
         with self._db.transaction() as db:
             row = db.execute(
                 "INSERT INTO jobs (request, origin, status, total, created) VALUES (?, ?, ?, ?, ?) RETURNING *",
@@ -197,6 +198,13 @@ def describe(job: Job) -> dict[str, object]:
         "finished": job.finished,
         "request": to_json(job.request),
     }
+
+
+def _with_seeds(request: Request) -> Request:
+    """With random seeds drawn. A script draws them itself: what they come from is drawn."""
+    if isinstance(request, UpscalePicture) or request.script is None:
+        return request.with_seeds()
+    return replace(request, script=replace(request.script, seed=new_seed()))
 
 
 def _job(row: sqlite3.Row) -> Job:

@@ -93,6 +93,16 @@ class Worker:
         if monitor := self._monitor:
             monitor.finish()
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the worker's own thread."""
+        return threading.current_thread() is self._thread
+
+    @property
+    def monitor(self) -> JobMonitor | None:
+        """What watches the running job; None while there is none."""
+        return self._monitor
+
     def progress(self) -> Progress | None:
         """How far the running job is; None while there is none."""
         monitor = self._monitor

@@ -29,24 +29,26 @@ def build_page(services: PageServices) -> gr.Blocks:
 
     with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True) as page:
         top_bar.build(services, page)
-        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             for kind, title in workbench.TABS:
                 gr.Tab(title, elem_id=f"tab_{kind}", id=f"tab_{kind}")
             with gr.Tab(extras.TITLE, elem_id=extras.ELEM_ID, id=extras.ELEM_ID):
                 extras.build(services)
             with gr.Tab(merger.TITLE, elem_id=merger.ELEM_ID, id=merger.ELEM_ID):
                 merger.build(services)
+        workbench.build(services)
+        with tabs:  # those of extensions may refer to the workbench
             for tab in services.extension_tabs():
                 with gr.Tab(
                     tab.title,
                     elem_id=f"tab_{tab.elem_id}",
                     id=tab.elem_id,
                     elem_classes="easel-extension-tab",
+                    render_children=True,  # their scripts look for what is in it when the page is there
                 ):
                     tab.build()
             with gr.Tab(extensions.TITLE, elem_id=extensions.ELEM_ID, id=extensions.ELEM_ID):
                 extensions.build()
-        workbench.build(services)
     return page
 
 

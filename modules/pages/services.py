@@ -112,6 +112,10 @@ def _no_call(name: str, values: Mapping[str, Any], kind: Kind) -> ScriptCall:
     raise UnknownName("script_name", f"There is no script named {name!r}.")
 
 
+def _as_it_is(owner: str, key: str, value: Any) -> Any:
+    return value
+
+
 def _no_vaes() -> Sequence[tuple[str, Path]]:
     return ()
 
@@ -124,6 +128,7 @@ class PageServices:
         samplers, schedulers: names as they are shown and as a request takes them.
         extension_controls: puts the extensions' controls on the page; it is told which HTML classes a part has that is
             shown in some tabs only.
+        control_value: what the page says of a control of an extension or a script, as a request can hold it.
         script_menu: the titles of the scripts, and the tabs where each is offered.
         scripts: puts the scripts' controls on the page, as `extension_controls` does.
         script_call: checks what the page says of a script; raises a `Fault`.
@@ -142,6 +147,7 @@ class PageServices:
     extension_controls: Callable[[Callable[[Sequence[Kind]], list[str]]], Sequence[ExtensionControl]] = (
         _no_controls
     )
+    control_value: Callable[[str, str, Any], Any] = _as_it_is
     script_menu: Callable[[], Sequence[tuple[str, Sequence[Kind]]]] = tuple
     scripts: Callable[[Callable[[Sequence[Kind]], list[str]]], Sequence[BuiltScript]] = _no_scripts
     script_call: Callable[[str, Mapping[str, Any], Kind], ScriptCall] = _no_call

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import quote, unquote
@@ -32,9 +32,11 @@ def submit_form(values: Mapping[str, Any], services: PageServices) -> dict[str, 
         kind = _kind(source)
         carried = {name: source[name] for name in CARRIED if source.get(name) is not None}
         request = to_request(kind, {**values, **carried}, services.settings.current)
-        request = replace(request, extensions=_of("extension", values, kind))
+        request = replace(request, extensions=_of("extension", values, kind, services.control_value))
         if request.script is not None:
-            own = _of("script", values, kind).get(request.script.name, {})
+            title = request.script.name
+            chosen = {n: v for n, v in values.items() if n.startswith(f"script/{quote(title, safe='')}/")}
+            own = _of("script", chosen, kind, services.control_value).get(title, {})
             request = replace(request, script=services.script_call(request.script.name, own, kind))
         return {"job": services.queue.submit(request, origin="page").id}
     except Fault as fault:
@@ -42,15 +44,18 @@ def submit_form(values: Mapping[str, Any], services: PageServices) -> dict[str, 
 
 
 def _of(
-    group: Literal["extension", "script"], values: Mapping[str, Any], kind: Kind
+    group: Literal["extension", "script"],
+    values: Mapping[str, Any],
+    kind: Kind,
+    encode: Callable[[str, str, Any], Any],
 ) -> dict[str, dict[str, Any]]:
     """The values of extensions' or scripts' controls that count for this kind, by their owners and names."""
     found: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         if name.startswith(f"{group}/"):
-            owner, key, tabs = name.split("/")[1:]
+            _, owner, key, tabs = (unquote(part) for part in name.split("/"))
             if kind in tabs.split(","):
-                found.setdefault(unquote(owner), {})[unquote(key)] = value
+                found.setdefault(owner, {})[key] = encode(owner, key, value)
     return found
 
 

@@ -41,7 +41,7 @@ def build(services: PageServices) -> None:
                     value_name("extension", one.extension, one.key, one.tabs): one.component
                     for one in services.extension_controls(lambda kinds: only(*kinds))
                 }
-                scripted = _scripts(form, services)
+                added |= _scripts(form, services)
         with gr.Column(elem_id="easel_right"):
             with gr.Column(elem_id="txt2img_results"):
                 piece("source")
@@ -49,8 +49,8 @@ def build(services: PageServices) -> None:
                 piece("recipe")
             with gr.Column(elem_id="txt2img_gallery"):
                 piece("gallery")
-        _wire(services, form, generate, {**added, **scripted})
-        _keep(scripted)
+        _wire(services, form, generate, added)
+        _keep(added)
 
 
 def _compose(form: Form) -> gr.Button:
@@ -121,27 +121,36 @@ def _scripts(form: Form, services: PageServices) -> dict[str, gr.Component]:
     }
 
 
-def _keep(scripted: Mapping[str, gr.Component]) -> None:
-    """The values of scripts' controls outlive a reload, where they are plain ones."""
+def _keep(added: Mapping[str, gr.Component]) -> None:
+    """Plain values of extensions' and scripts' controls outlive a reload, and can be filled."""
     import gradio as gr
 
-    plain = (gr.Textbox, gr.Number, gr.Slider, gr.Checkbox, gr.CheckboxGroup, gr.Dropdown, gr.Radio)
-    kept = {name: one for name, one in scripted.items() if isinstance(one, plain)}
+    plain = (
+        gr.Textbox,
+        gr.Number,
+        gr.Slider,
+        gr.Checkbox,
+        gr.CheckboxGroup,
+        gr.Dropdown,
+        gr.Radio,
+        gr.ColorPicker,
+    )
+    kept = {name: one for name, one in added.items() if isinstance(one, plain)}
     if not kept:
         return
     components, names = list(kept.values()), json.dumps(list(kept))
-    again = gr.Button("Again", elem_id="easel_fill_scripts", visible="hidden")
+    again = gr.Button("Again", elem_id="easel_fill_added", visible="hidden")
     again.click(
         fn=None,
         inputs=components,
         outputs=components,
-        js=f"(...values) => window.easel?.scriptsFilled(values, {names}) ?? values",
+        js=f"(...values) => window.easel?.addedFilled(values, {names}) ?? values",
     )
     gr.on(
         [component.change for component in components],
         fn=None,
         inputs=components,
-        js=f"(...values) => window.easel?.scriptsChanged(values, {names})",
+        js=f"(...values) => window.easel?.addedChanged(values, {names})",
         trigger_mode="multiple",
     )
 

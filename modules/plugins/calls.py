@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from modules.generation.recipe import Parameters
     from modules.plugins.extension import Extension
+    from modules.plugins.older import OlderFace
     from modules.plugins.watch import Watch
     from modules.sampling.denoiser import Guidance
 
@@ -39,6 +40,10 @@ class Manager(Protocol):
     """What the parts of `plugins.manager.PluginManager` need of it."""
 
     watch: Watch
+
+    @property
+    def older(self) -> OlderFace:
+        """The extensions of the older UI."""
 
     def get(self, name: str) -> Extension | None:
         """The extension of this name, or None."""

@@ -24,6 +24,9 @@ from pathlib import Path
 ENTRY = "easel_extension"
 METADATA = "metadata.ini"
 MAX_METADATA_BYTES = 65_536
+EXAMPLE = "example-"
+BUILT_IN = ("custom-code", "loopback", "prompt-matrix", "prompts-from-file", "sd-upscale", "xyz-plot")
+"""What comes with the program and is on, besides the examples; .gitignore and extensions/README.md name them too."""
 _PATTERN = re.compile(r"[,\s]+")
 
 
@@ -154,7 +157,8 @@ def find_folders(roots: Sequence[Path], shipped_root: Path | None = None) -> lis
         for entry in entries:
             if not entry.is_dir() or entry.name.startswith((".", "_")):
                 continue
-            shipped = root == shipped_root and entry.name.startswith("example-")
+            comes_along = entry.name in BUILT_IN or entry.name.startswith(EXAMPLE)
+            shipped = root == shipped_root and comes_along
             folder = read_folder(entry, shipped)
             if not folder.empty or folder.problem or folder.install:
                 found.append(folder)

@@ -36,6 +36,7 @@ from modules.generation.hooks import PassInfo, StepInfo
 from modules.generation.prompting import Prompts
 from modules.generation.requests import GenerationRequest, PictureRequest, Request
 from modules.generation.results import GeneratedImage
+from modules.plugins.program import Program
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
@@ -53,6 +54,7 @@ __all__ = [
     "Me",
     "PassInfo",
     "PictureInfo",
+    "Program",
     "Prompts",
     "Sampler",
     "Schedule",
@@ -73,11 +75,14 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 class Me:
     """The extension that a hook belongs to.
 
+    `me.program` says which checkpoints, VAEs, styles and upscalers there are, what their names mean, and whether a
+    request could be carried out; see `modules.plugins.program`.
+
     Args:
         name: of its folder; folder: where its files are.
         flags: what the flags of `command_line` are set to.
         log: for its messages.
-        settings_now: gives `settings`.
+        settings_now: gives `settings`; program_now: gives `program`.
     """
 
     name: str
@@ -85,11 +90,17 @@ class Me:
     flags: argparse.Namespace
     log: logging.Logger
     settings_now: Callable[[], Any]
+    program_now: Callable[[], Program] = Program
 
     @property
     def settings(self) -> Any:
         """Its settings as they are now: an object of the model that the hook `settings` gave, else None."""
         return self.settings_now()
+
+    @property
+    def program(self) -> Program:
+        """The running program. Keep `me` and ask each time: it is complete only after all extensions are loaded."""
+        return self.program_now()
 
     def values(self, request: PictureRequest) -> dict[str, Any]:
         """What its `controls` are set to in a request, by their names; empty where nobody said."""
@@ -119,11 +130,14 @@ class Controls:
         title: of the fold that they are in.
         build: makes them, and returns them by names; called inside a `gr.Blocks` context.
         tabs: in which of the tabs they are shown; in the others they say nothing.
+        recipe: by which names an infotext speaks of them (see the hook `infotext`): `{control: name}`. They are filled
+            from recipes then.
     """
 
     title: str
     build: Callable[[], dict[str, Any]]
     tabs: Sequence[Kind] = ALL_TABS
+    recipe: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -271,7 +285,7 @@ class Hooks:
 
     @hookspec
     def before_generation(self, request: Request, me: Me) -> Request | None:
-        """Change a request (`dataclasses.replace`) before it is carried out. The number of pictures must stay."""
+        """Change a request (`dataclasses.replace`) before it is carried out."""
 
     @hookspec
     def prompts(self, prompts: Prompts, request: PictureRequest, number: int, me: Me) -> Prompts | None:

@@ -23,6 +23,7 @@ from modules.plugins.hooks import PROJECT, Hooks, Me, Tab
 from modules.plugins.older import LateHooks, NoOlder, OlderFace
 from modules.plugins.own_settings import OwnSettings
 from modules.plugins.page_parts import PageParts
+from modules.plugins.program import Program
 from modules.plugins.scripts import ScriptHooks, ScriptTable
 from modules.plugins.tables import Tables
 from modules.plugins.watch import PATIENCE_SECONDS, Busy, Watch, within
@@ -66,6 +67,8 @@ class PluginManager:
         self.watch = Watch()
         self.unknown_words = list(arguments)
         """What no extension knows of the arguments."""
+        self.program = Program()
+        """What extensions may ask of the program; whoever builds it sets this once the services are there."""
         self._arguments = tuple(arguments)
         self._settings = settings
         self._patience = patience
@@ -195,6 +198,7 @@ class PluginManager:
             extension.flags,
             logging.getLogger(f"easel.extensions.{extension.name}"),
             lambda: self.own_settings.of(extension),
+            lambda: self.program,
         )
 
     # ── Switching ───────────────────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import gradio as gr
     from fastapi import FastAPI
 
+    from modules.imaging.upscalers import Upscaler
     from modules.plugins.extension import Extension
     from modules.plugins.hooks import Controls, Kind, Script, Tab
 
@@ -39,8 +40,14 @@ class OlderFace(Protocol):
     def controls(self) -> list[tuple[str, Controls]]:
         """Controls in the form."""
 
+    def tables_made(self) -> None:
+        """The tables of samplers and schedules were made anew, without theirs."""
+
     def tabs(self) -> list[tuple[str, Tab]]:
         """Tabs of the page."""
+
+    def upscalers(self) -> list[Upscaler]:
+        """What makes pictures larger."""
 
     def building_page(self) -> AbstractContextManager[None]:
         """Within it the page is built."""
@@ -65,6 +72,12 @@ class OlderFace(Protocol):
 
     def from_infotext(self, parameters: dict[str, str], kind: Kind) -> Values:
         """Values of controls that a recipe speaks of."""
+
+    def encode(self, owner: str, key: str, value: Any) -> Any:
+        """What the page says of a control, as a request can hold it.
+
+        Args: owner: the extension, or the title of a script; key: the control.
+        """
 
     def settings(self) -> list[Any]:
         """Sections of the settings dialog."""
@@ -95,7 +108,14 @@ class NoOlder:
         """See `OlderFace`."""
         return []
 
+    def tables_made(self) -> None:
+        """See `OlderFace`."""
+
     def tabs(self) -> list[tuple[str, Tab]]:
+        """See `OlderFace`."""
+        return []
+
+    def upscalers(self) -> list[Upscaler]:
         """See `OlderFace`."""
         return []
 
@@ -132,6 +152,10 @@ class NoOlder:
     def from_infotext(self, parameters: dict[str, str], kind: Kind) -> Values:
         """See `OlderFace`."""
         return {}
+
+    def encode(self, owner: str, key: str, value: Any) -> Any:
+        """See `OlderFace`."""
+        return value
 
     def settings(self) -> list[Any]:
         """See `OlderFace`."""

@@ -214,7 +214,8 @@ class PageParts:
                 lines.append(
                     f'<script{" type=module" if file.kind == "module" else " defer"} src="{url}"></script>'
                 )
-        return "\n".join([*lines, self._of_older("head", self._manager.older.head) or ""])
+        # What older extensions' scripts expect of the page comes before them: Gradio keeps the order.
+        return "\n".join([self._of_older("head", self._manager.older.head) or "", *lines])
 
     def add_routes(self, app: FastAPI) -> None:
         """Add the extensions' routes. Call it before what takes all other addresses."""

@@ -46,6 +46,18 @@ class ScriptServices:
                 found.setdefault(name, {}).update(values)
         return found
 
+    def from_recipe(self, parameters: Mapping[str, str], kind: Kind) -> dict[str, dict[str, Any]]:
+        """Values of extensions' controls that a recipe speaks of; with `Prompt` and `Negative prompt` in it."""
+        found: dict[str, dict[str, Any]] = {}
+        for owner, controls in self._manager.page.extensions_with_controls():
+            if kind in controls.tabs:
+                said = {key: parameters[name] for key, name in controls.recipe.items() if name in parameters}
+                values = {key: _plain(text) for key, text in said.items()}
+                found.setdefault(owner, {}).update(values)
+        for owner, values in self._manager.older.from_infotext(dict(parameters), kind).items():
+            found.setdefault(owner, {}).update(values)
+        return {owner: values for owner, values in found.items() if values}
+
     def names(self) -> dict[str, list[str]]:
         """The names for `GET /sdapi/v1/scripts`, in lower case."""
         older = self._manager.older.names()
@@ -129,3 +141,14 @@ def _arg(name: str, default: Any, component: Any) -> dict[str, Any]:
         "step": getattr(component, "step", None),
         "choices": [str(one[1] if isinstance(one, tuple) else one) for one in choices] if choices else None,
     }
+
+
+def _plain(text: str) -> Any:
+    """A value of a recipe: a number, True or False, or the text itself."""
+    if text in ("True", "False"):
+        return text == "True"
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number

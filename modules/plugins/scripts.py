@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from modules.faults import InvalidField, UnknownName
@@ -124,7 +124,9 @@ class ScriptTable:
         Raises: UnknownName, InvalidField.
         """
         call = request.script
-        return None if call is None else self.by_name(call.name, call.values, kind_of(request))
+        if call is None:
+            return None
+        return replace(self.by_name(call.name, call.values, kind_of(request)), seed=call.seed)
 
     def run(self, request: GenerationRequest, studio: Studio) -> Iterator[GeneratedImage] | None:
         """Carry a request out by its script; None: there is none of that name for it."""

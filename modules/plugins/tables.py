@@ -57,6 +57,7 @@ class Tables:
         self._upscalers = [SafeUpscaler(self._manager, owner, one) for owner, one in upscalers]
         kinds = self._new("networks", _has("names", "check", "set"), lambda kind: list(kind.names), OWN_KINDS)
         self.networks.kinds = list(kinds)
+        self._manager.older.tables_made()
 
     def upscalers(self) -> list[Upscaler]:
         """The extensions' upscalers."""

@@ -25,7 +25,7 @@ from modules.rest.errors import UNEXPECTED, RestFault, status_of_kind
 from modules.rest.generation_bodies import GenerationBody
 from modules.rest.infotext_fields import filled_from_infotext
 from modules.rest.options import find_checkpoint, to_changes
-from modules.rest.scripts import script_fields
+from modules.rest.scripts import kind_of, script_fields
 from modules.rest.services import NoScripts, RestServices, Scripts
 from modules.rest.styles import with_styles
 from modules.rest.tasks import Tasks
@@ -119,7 +119,7 @@ def info_of(
     checkpoint = find_checkpoint(request.checkpoint, services.checkpoints()) if request.checkpoint else None
     grids, pictures = _apart(pictures)
     infotexts = [picture.infotext for picture in pictures]
-    first = pictures[0] if pictures else None
+    first = next(iter([*pictures, *grids]), None)
     prompts = [_prompts_of(picture, request) for picture in pictures]
     before = infotexts[:1] if grid else [picture.infotext for picture in grids]
     return {
@@ -224,7 +224,10 @@ class Generation:
 
         Raises: Fault, RestFault.
         """
-        body = filled_from_infotext(body, self._is_checkpoint)
+        scripts, kind = self._services.scripts, kind_of(body)
+        body = await asyncio.to_thread(
+            filled_from_infotext, body, self._is_checkpoint, lambda said: scripts.from_recipe(said, kind)
+        )
         job, settings = await asyncio.to_thread(self._submit, body, to_request)
         try:
             job = await outcome(self._services, self._closing, job, http)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from modules.generation.recipe_reading import DEFAULTS, read_recipe
@@ -67,8 +67,18 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
-def filled_from_infotext(body: Body, is_checkpoint: Callable[[str], bool]) -> Body:
+def _nothing(parameters: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    return {}
+
+
+def filled_from_infotext(
+    body: Body,
+    is_checkpoint: Callable[[str], bool],
+    of_extensions: Callable[[Mapping[str, str]], dict[str, dict[str, Any]]] = _nothing,
+) -> Body:
     """The body with what its `infotext` says, where the body itself says nothing.
+
+    Args: of_extensions: the values of extensions' controls that a recipe speaks of.
 
     What can't be read is left out, and so is a checkpoint that isn't here.
     """
@@ -95,7 +105,15 @@ def filled_from_infotext(body: Body, is_checkpoint: Callable[[str], bool]) -> Bo
     if not is_checkpoint(str(overrides.get("sd_model_checkpoint"))):
         overrides.pop("sd_model_checkpoint", None)
     settings = {"override_settings": {**overrides, **body.override_settings}}
-    return type(body).model_validate({**body.model_dump(exclude_unset=True), **found, **settings})
+    prompts = {
+        "Prompt": str(recipe.get("Prompt", "")),
+        "Negative prompt": str(recipe.get("Negative prompt", "")),
+    }
+    extensions = of_extensions({**said, **prompts})
+    for name, values in body.extensions.items():
+        extensions[name] = {**extensions.get(name, {}), **values}
+    filled = {**body.model_dump(exclude_unset=True), **found, **settings, "extensions": extensions}
+    return type(body).model_validate(filled)
 
 
 def _read(value: Any, read: Callable[[Any], Any]) -> Any:

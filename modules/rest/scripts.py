@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
 from modules.faults import UnknownName
 from modules.generation.requests import ScriptCall
@@ -22,6 +23,13 @@ class UnknownScript(RestFault):
 
     def __init__(self, fault: UnknownName) -> None:
         super().__init__(422, fault.message, fault.field)
+
+
+class RecipeBody(BaseModel):
+    """The fields of `POST /easel/scripts/recipe`: the tab, and an infotext's names and values."""
+
+    kind: ScriptKind = "txt2img"
+    parameters: dict[str, str]
 
 
 def kind_of(body: GenerationBody) -> ScriptKind:
@@ -44,7 +52,7 @@ def script_fields(body: GenerationBody, scripts: Scripts) -> dict[str, Any]:
     extensions = {name: dict(values) for name, values in body.extensions.items()}
     if body.alwayson_scripts:
         for name, values in _known(lambda: scripts.always_on(body.alwayson_scripts, kind)).items():
-            extensions[name] = {**values, **extensions.get(name, {})}
+            extensions[name] = {**extensions.get(name, {}), **values}
     return {"script": call, "extensions": extensions}
 
 
@@ -57,16 +65,21 @@ def _known(ask: Callable[[], T]) -> T:
 
 def routes(services: RestServices) -> APIRouter:
     """The routes."""
-    router = APIRouter(prefix="/sdapi/v1", route_class=CheckedRoute, tags=["sdapi"])
+    router = APIRouter(route_class=CheckedRoute)
 
-    @router.get("/scripts")
+    @router.get("/sdapi/v1/scripts", tags=["sdapi"])
     def scripts() -> dict[str, list[str]]:
         """The names of all scripts, in lower case."""
         return services.scripts.names()
 
-    @router.get("/script-info")
+    @router.get("/sdapi/v1/script-info", tags=["sdapi"])
     def script_info() -> list[dict[str, Any]]:
         """All scripts with their values."""
         return services.scripts.infos()
+
+    @router.post("/easel/scripts/recipe", tags=["easel"])
+    def recipe(body: RecipeBody) -> dict[str, dict[str, Any]]:
+        """What a recipe says of extensions' controls: `{extension: {control: value}}`."""
+        return services.scripts.from_recipe(body.parameters, body.kind)
 
     return router

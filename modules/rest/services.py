@@ -62,6 +62,9 @@ class Scripts(Protocol):
     def always_on(self, scripts: Mapping[str, Any], kind: ScriptKind) -> dict[str, dict[str, Any]]:
         """Values of extensions' controls from `alwayson_scripts`. Raises: UnknownName, InvalidField."""
 
+    def from_recipe(self, parameters: Mapping[str, str], kind: ScriptKind) -> dict[str, dict[str, Any]]:
+        """Values of extensions' controls that a recipe speaks of."""
+
     def names(self) -> dict[str, list[str]]:
         """For "txt2img" and "img2img" the names of all, in lower case."""
 
@@ -80,6 +83,10 @@ class NoScripts:
         """See `Scripts`."""
         name = next(iter(scripts), "")
         raise UnknownName("alwayson_scripts", f"alwayson_scripts: there is no script named {name[:80]!r}.")
+
+    def from_recipe(self, parameters: Mapping[str, str], kind: ScriptKind) -> dict[str, dict[str, Any]]:
+        """See `Scripts`."""
+        return {}
 
     def names(self) -> dict[str, list[str]]:
         """See `Scripts`."""

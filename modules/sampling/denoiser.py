@@ -22,6 +22,7 @@ from modules.sampling.guidance_limits import Threshold, rescaled, thresholded
 from modules.sampling.points import NO_POINTS, Points
 from modules.sampling.predictor import Predictor
 from modules.sampling.schedules import ModelSigmas
+from modules.sampling.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,9 @@ class GuidedDenoiser:
     Args:
         switch: another model takes over within the pass.
         mask: keeps a part of a picture: after every call.
-        before_call: called before every model call; may raise to end the sampling.
+        before_call: called before every model call, and before each window; may raise to end the sampling.
         points: what looks into every call.
+        windows: the U-Net sees large latents in these, also the one that takes over; None: as a whole.
     """
 
     def __init__(
@@ -182,15 +184,17 @@ class GuidedDenoiser:
         mask: LatentMask | None = None,
         switch: Switch | None = None,
         points: Points = NO_POINTS,
+        windows: Windows | None = None,
     ) -> None:
         self.sigmas = sigmas
         self.guidance = guidance
         self.mask = mask
         self.points = points
+        self.windows = windows
         self.calls = 0
-        self._model = unet, prediction
-        self._predictor = Predictor(unet, prediction)
         self._before_call = before_call
+        self._model = unet, prediction
+        self._predictor = self._new_predictor()
         self._switch = switch
         self._blends = mask is not None
         self._scale_factor = 1.0
@@ -217,16 +221,20 @@ class GuidedDenoiser:
         if self._switch is not None and self._switch.is_due(number, self.sigmas.to_timestep(sigma)):
             unet, self.guidance, prediction = self._switch.to()
             self._model = unet, prediction
-            self._predictor = Predictor(unet, prediction)
+            self._predictor = self._new_predictor()
             self._switch = None
         texts = tuple(timeline.at(number) for _, timeline in self.guidance.positive)
         own = ModelCall(x, sigma, texts, self.guidance.negative.at(number), number)
         call = self.points.model_call(own)
         # what a predictor computes of texts it keeps: not of those that are here for one call only
-        predictor = self._predictor if call.same_texts(own) else Predictor(*self._model)
+        predictor = self._predictor if call.same_texts(own) else self._new_predictor()
         denoised = self.sigmas.finish(self._guided(call, predictor), call.latents, call.sigma)
         denoised = self.points.denoised(denoised, sigma, number)
         return self.blended(denoised, sigma, number) if self._blends else denoised
+
+    def _new_predictor(self) -> Predictor:
+        """One for the model at work."""
+        return Predictor(*self._model, self.windows, self._before_call)
 
     def of_variance_preserving(self, x: Tensor, alpha: Tensor | float, sigma: Tensor) -> Tensor:
         """The denoised latents of `alpha * clean + alpha * sigma * noise`; here a mask keeps a part of the input.

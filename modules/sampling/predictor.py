@@ -5,7 +5,7 @@ Source for the scalings: Karras et al., "Elucidating the Design Space of Diffusi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -14,17 +14,29 @@ from modules.models.conditioning import Conditioning
 from modules.models.families import Prediction
 from modules.models.unet import ProjectedContext, UNet
 from modules.models.unet_layers import BlockContext, KeysValues
+from modules.sampling.windows import Windows, windowed
 
 
 class Predictor:
     """One U-Net in one pass: it remembers what it computed of the texts.
 
-    Args: prediction: what the U-Net predicts.
+    Args:
+        prediction: what the U-Net predicts.
+        windows: it is called on these and their answers are averaged; None: on the whole.
+        before_window: called before each of them; may raise to end the sampling.
     """
 
-    def __init__(self, unet: UNet, prediction: Prediction = "epsilon") -> None:
+    def __init__(
+        self,
+        unet: UNet,
+        prediction: Prediction = "epsilon",
+        windows: Windows | None = None,
+        before_window: Callable[[], None] | None = None,
+    ) -> None:
         self._unet = unet
         self._prediction = prediction
+        self._windows = windows
+        self._before_window = before_window
         self._texts = _TextCache(unet)
 
     def __call__(
@@ -49,13 +61,24 @@ class Predictor:
         s = sigma[:, None, None, None]
         scaled = (x / (s**2 + 1).sqrt()).to(next(self._unet.parameters()).dtype)
         inputs = torch.cat([_with_channels(scaled, each.channels) for each in group])
-        output = self._unet(
-            inputs, timestep.repeat(times), self._texts.get(group, batch), _vectors(group, batch)
-        ).to(x.dtype)
+        told = timestep.repeat(times), self._texts.get(group, batch), _vectors(group, batch)
+        output = self._asked(inputs, told).to(x.dtype)
         x, s = x.repeat(times, 1, 1, 1), s.repeat(times, 1, 1, 1)
         if self._prediction == "v":
             return x / (s**2 + 1) - output * s / (s**2 + 1).sqrt()
         return x - output * s
+
+    def _asked(self, inputs: Tensor, told: tuple[Tensor, ProjectedContext, Tensor | None]) -> Tensor:
+        """The U-Net's answer for inputs `[B, C, h, w]`, as a whole or window by window."""
+        if self._windows is None:
+            return self._unet(inputs, *told)
+
+        def ask(part: Tensor) -> Tensor:
+            if self._before_window is not None:
+                self._before_window()
+            return self._unet(part, *told)
+
+        return windowed(ask, inputs, self._windows)
 
     def origin(self, x: Tensor, sigma: Tensor) -> Tensor:
         """The denoised latents that an output of zero would mean, `[B, 4, h, w]`; see `guidance_limits`."""

@@ -1,28 +1,43 @@
-"""Train the starter model: `python -m tools.starter train --stage vae|decoder|text|diffusion`, then `export`.
+"""Train and measure the starter model: `python -m tools.starter train --stage vae|decoder|text|diffusion`, `export`.
 
 Every stage saves its state in `--work` and goes on from there when it is started again.
-`networks --kind lora|embedding|hypernetwork` trains a small network on the finished model (`--output`) for the tests.
+`train --stage judge` trains the network that `evaluate` looks at pictures with; `demonstrate` makes the sheets of the
+documentation (`--out`). `networks --kind lora|embedding|hypernetwork` trains a small network on the finished model
+(`--output`) for the tests.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
 
 from tools.starter import dataset, diffusion_training, export, text_training, unpack, vae_training
 from tools.starter.dataset import SceneSet
+from tools.starter.worlds import WORLDS
 
 ROOT = Path(__file__).resolve().parents[2]
+STARTER = ROOT / "models/Stable-diffusion/starter.safetensors"
+HELD_OUT_SEED = 500_000
 
 
 def _scenes(args: argparse.Namespace) -> SceneSet:
-    return dataset.build(args.work, args.scenes, args.size, workers=args.workers)
+    return dataset.build(
+        args.work,
+        args.scenes,
+        args.size,
+        workers=args.workers,
+        world=args.world,
+        disturbed=args.disturb,
+    )
 
 
-def _held_out(args: argparse.Namespace) -> SceneSet:
-    return dataset.build(args.work, 256, args.size, first_seed=500_000, workers=args.workers)
+def _held_out(args: argparse.Namespace, count: int = 256) -> SceneSet:
+    return dataset.build(
+        args.work, count, args.size, first_seed=HELD_OUT_SEED, workers=args.workers, world=args.world
+    )
 
 
 def _latents(args: argparse.Namespace, scenes: SceneSet) -> dict[str, torch.Tensor]:
@@ -39,6 +54,9 @@ def _latents(args: argparse.Namespace, scenes: SceneSet) -> dict[str, torch.Tens
 
 
 def _train(args: argparse.Namespace) -> None:
+    if args.stage == "judge":
+        _train_judge(args)
+        return
     scenes = _scenes(args)
     if args.stage == "vae":
         vae_training.train(scenes, args.work, args.steps or 4000, args.batch or 8)
@@ -55,11 +73,53 @@ def _train(args: argparse.Namespace) -> None:
         diffusion_training.train(scenes, latents, args.work, args.steps or 10_000, args.batch or 16)
 
 
+def _train_judge(args: argparse.Namespace) -> None:
+    from tools.starter import judge, judge_training
+
+    if args.output == STARTER:
+        args.output = judge.FILE if args.world == 1 else args.work / "judge.safetensors"
+    judge_training.train(_scenes(args), args.work, args.steps or 4000, args.batch or 64, args.world)
+    trained = judge_training.trained(args.work, args.world, _held_out(args, 2000))
+    judge.save(trained, args.output)
+    for name, share in trained.accuracy.items():
+        print(f"{name:10} {100 * share:6.2f} %")
+    print(f"{args.output}: {args.output.stat().st_size / 1e6:.2f} MB")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from tools.starter import evaluate, judge
+    from tools.starter.studio import Studio
+
+    seen_by = judge.load(args.judge or (judge.FILE if args.world == 1 else args.work / "judge.safetensors"))
+    studio = Studio(args.checkpoint, args.work / "studio")
+    asked = evaluate.trials(args.prompts, args.seed, args.world)
+    state = args.work / f"evaluation-{args.checkpoint.stem}-{args.seed}.json"
+    args.work.mkdir(parents=True, exist_ok=True)
+    progress = evaluate.Progress.of(state, evaluate.about(args.checkpoint, args.seed, args.world))
+    evaluate.evaluate(studio, seen_by, asked, progress, args.batch or 8)
+    if progress.psnr is None:
+        progress.psnr = round(evaluate.vae_psnr(studio, _held_out(args)), 3)
+        progress.save()
+    figures = evaluate.report(progress, asked, seen_by)
+    out = args.out or args.work
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "evaluation.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    (out / "evaluation.md").write_text(evaluate.table(figures), encoding="utf-8")
+    print(evaluate.table(figures))
+
+
+def _demonstrate(args: argparse.Namespace) -> None:
+    from tools.starter.demonstrate import demonstrate
+    from tools.starter.studio import Studio
+
+    demonstrate(Studio(args.checkpoint, args.work / "studio"), args.out or ROOT / "docs/images/starter")
+
+
 def _export(args: argparse.Namespace) -> None:
     statistics = _latents(args, _scenes(args))
     vae = vae_training.load(args.work).cpu()
     vae_training.fold_scale(vae, statistics["mean"], statistics["deviation"])
-    export.export(vae, diffusion_training.load(args.work), args.output, args.size)
+    export.export(vae, diffusion_training.load(args.work), args.output, args.size, args.world)
 
 
 def _unpack(args: argparse.Namespace) -> None:
@@ -73,22 +133,52 @@ def _networks(args: argparse.Namespace) -> None:
     network_training.train(args.kind, args.output, folder, args.size, args.steps, args.batch or 8)
 
 
-def main() -> None:
-    """Read the command line and run one stage."""
+COMMANDS = {
+    "data": _scenes,
+    "unpack": _unpack,
+    "train": _train,
+    "export": _export,
+    "evaluate": _evaluate,
+    "demonstrate": _demonstrate,
+    "networks": _networks,
+}
+
+
+def arguments(line: list[str] | None = None) -> argparse.Namespace:
+    """The command line's values."""
     parser = argparse.ArgumentParser(prog="python -m tools.starter", description=__doc__)
-    parser.add_argument("command", choices=("data", "unpack", "train", "export", "networks"))
-    parser.add_argument("--stage", choices=("vae", "decoder", "text", "diffusion"), default="vae")
+    parser.add_argument("command", choices=tuple(COMMANDS))
+    parser.add_argument("--stage", choices=("vae", "decoder", "text", "diffusion", "judge"), default="vae")
     parser.add_argument("--kind", choices=("lora", "embedding", "hypernetwork"), default="lora")
-    parser.add_argument("--work", type=Path, default=ROOT / "tools/starter/runs", help="where the states are")
+    parser.add_argument(
+        "--world", type=int, choices=tuple(WORLDS), default=1, help="1: the shipped model's; 2: wider"
+    )
+    parser.add_argument("--work", type=Path, help="where the states are; else runs, or runs/world-2")
     parser.add_argument("--scenes", type=int, default=24_000, help="how many scenes to draw")
     parser.add_argument("--size", type=int, default=128, help="their side in pixels")
+    parser.add_argument(
+        "--disturb", type=float, default=0.0, help="share of captions with strange or missing words"
+    )
     parser.add_argument("--steps", type=int, help="train up to this step")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--workers", type=int, default=2, help="processes that draw")
-    parser.add_argument("--output", type=Path, default=ROOT / "models/Stable-diffusion/starter.safetensors")
-    args = parser.parse_args()
-    commands = {"data": _scenes, "unpack": _unpack, "train": _train, "export": _export, "networks": _networks}
-    commands[args.command](args)
+    parser.add_argument("--output", type=Path, default=STARTER)
+    parser.add_argument("--checkpoint", type=Path, default=STARTER, help="what is measured or shown")
+    parser.add_argument("--judge", type=Path, help="the judge's file")
+    parser.add_argument("--prompts", type=int, default=500, help="how many to measure with")
+    parser.add_argument("--seed", type=int, default=1, help="of the prompts to measure with")
+    parser.add_argument("--out", type=Path, help="the folder for figures or sheets")
+    args = parser.parse_args(line)
+    if args.work is None:
+        runs = ROOT / "tools/starter/runs"
+        args.work = runs if args.world == 1 else runs / f"world-{args.world}"
+    return args
+
+
+def main() -> None:
+    """Read the command line and run one stage."""
+    args = arguments()
+    COMMANDS[args.command](args)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .facts import Facts, Thing
 
 Pick = np.random.Generator
+RIDDEN = ("horse", "dragon")
 
 
 def _one(rng: Pick, options: tuple[str, ...]) -> str:
@@ -83,7 +84,7 @@ def _related(facts: Facts, first: str, second: str, rng: Pick) -> list[str]:
     if facts.relation == "on":
         ways = (
             ("riding", "on", "on top of")
-            if facts.objects[1].kind == "horse"
+            if facts.objects[1].kind in RIDDEN
             else ("on", "on top of", "sitting on")
         )
         return [f"{first} {_one(rng, ways)} {second}"]
@@ -117,7 +118,16 @@ def _extras(facts: Facts, rng: Pick, sky_words: dict[str, tuple[str, ...]]) -> l
     if "forest" in facts.ground and rng.random() < 0.25:
         words.append("trees" if facts.ground == "snowy forest" else _one(rng, ("green trees", "trees")))
     for name in facts.sky:
-        chance = {"rain": 0.92, "snow": 0.92, "rainbow": 0.95, "moon": 0.6, "stars": 0.6}.get(name, 0.5)
+        chances = {
+            "rain": 0.92,
+            "snow": 0.92,
+            "rainbow": 0.95,
+            "moon": 0.6,
+            "stars": 0.6,
+            "fog": 0.95,
+            "storm": 0.95,
+        }
+        chance = chances.get(name, 0.5)
         if rng.random() < chance:
             words.append(_one(rng, sky_words[name]))
     return words
@@ -194,3 +204,39 @@ def caption(facts: Facts, rng: Pick) -> str:
         word = nonsense(rng)
         text = _one(rng, (f"{text}, {word}", f"{text}, {word}", f"{word}, {text}", f"{word} {text}"))
     return text
+
+
+def whole(facts: Facts, rng: Pick) -> str:
+    """A caption that leaves nothing out that can be seen of a scene with one thing or none, for measuring."""
+    place, time = _one(rng, GROUND_PLACES[facts.ground]), _one(rng, TIME_WORDS[facts.time])
+    text = "a landscape"
+    if facts.objects:
+        (thing,) = facts.objects
+        noun = _one(rng, KIND_WORDS.get(thing.kind, (thing.kind,)))
+        size = SIZE_WORDS[thing.size][0] + " " if thing.size != "medium" else ""
+        colour = f"{thing.color} " if thing.color else ""
+        if thing.kind == "astronaut riding a horse":
+            text = f"an astronaut riding {_article(colour + 'horse')}"
+        elif thing.count > 1:
+            text = f"{('two', 'three')[thing.count - 2]} {colour}{_plural(noun)}"
+        else:
+            text = _article(size + colour + noun)
+            text += " in the middle" if thing.position == "middle" else f" on the {thing.position}"
+    text = f"{STYLE_BEFORE[facts.style][0]} {text}"
+    extras = [SCENERY_WORDS[name][0] for name in facts.scenery] + [SKY_WORDS[name][0] for name in facts.sky]
+    return f"{text} {place} {time}" + (", " + ", ".join(extras) if extras else "")
+
+
+def disturbed(text: str, rng: Pick) -> str:
+    """A caption with one to three made-up words among its own, or with a word or two left out.
+
+    A model that was trained on some of these is not thrown off by words that it doesn't know.
+    """
+    words = text.split(" ")
+    if rng.random() < 0.6:
+        for _ in range(int(rng.integers(1, 4))):
+            words.insert(int(rng.integers(len(words) + 1)), nonsense(rng))
+    else:
+        for _ in range(min(int(rng.integers(1, 3)), len(words) - 1)):
+            words.pop(int(rng.integers(len(words))))
+    return " ".join(words).strip(" ,")

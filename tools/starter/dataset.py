@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -9,24 +10,36 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.starter.scenes import Facts, describe, draw, sample_facts
+from tools.starter.captions import disturbed
+from tools.starter.scenes import Facts, describe, draw
+from tools.starter.worlds import WORLDS
 
 CHUNK = 500
 
 
 @dataclass(frozen=True)
 class SceneSet:
-    """Drawn scenes: `pictures` is uint8 `[N, size, size, 3]` (memory-mapped), `facts` says what is on them."""
+    """Drawn scenes.
+
+    Attributes:
+        pictures: uint8 `[N, size, size, 3]`, memory-mapped.
+        facts: What is on them.
+        world: The world that they are from (see `worlds`).
+        disturbed: The share of captions that get strange words or lose some of theirs, 0 to 1.
+    """
 
     pictures: np.ndarray
     facts: list[Facts]
+    world: int = 1
+    disturbed: float = 0.0
 
     def caption(self, index: int, rng: np.random.Generator) -> str:
         """One of the many captions that fit the scene."""
-        return describe(self.facts[index], rng)
+        text = describe(self.facts[index], rng)
+        return disturbed(text, rng) if self.disturbed and rng.random() < self.disturbed else text
 
 
-def _draw_chunk(first_seed: int, count: int, size: int) -> tuple[np.ndarray, list[Facts]]:
+def _draw_chunk(first_seed: int, count: int, size: int, world: int) -> tuple[np.ndarray, list[Facts]]:
     import cv2
 
     cv2.setNumThreads(1)
@@ -34,16 +47,28 @@ def _draw_chunk(first_seed: int, count: int, size: int) -> tuple[np.ndarray, lis
     facts = []
     for i in range(count):
         rng = np.random.default_rng(first_seed + i)
-        fact = sample_facts(rng)
+        fact = WORLDS[world].sample(rng)
         pictures[i] = draw(fact, rng, size)
         facts.append(fact)
     return pictures, facts
 
 
-def build(folder: Path, count: int, size: int, first_seed: int = 1_000_000, workers: int = 1) -> SceneSet:
-    """Draw `count` scenes with the seeds from `first_seed` on into `folder`, or open what is there already."""
+def build(
+    folder: Path,
+    count: int,
+    size: int,
+    first_seed: int = 1_000_000,
+    workers: int = 1,
+    world: int = 1,
+    disturbed: float = 0.0,
+) -> SceneSet:
+    """Draw `count` scenes with the seeds from `first_seed` on into `folder`, or open what is there already.
+
+    What they are is also kept beside them, as JSON.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    pictures_file = folder / f"scenes-{size}-{count}-{first_seed}.npy"
+    name = "scenes" if world == 1 else f"scenes-world-{world}"
+    pictures_file = folder / f"{name}-{size}-{count}-{first_seed}.npy"
     facts_file = pictures_file.with_suffix(".facts.pickle")
     if not facts_file.exists():
         pictures = np.lib.format.open_memmap(
@@ -52,12 +77,17 @@ def build(folder: Path, count: int, size: int, first_seed: int = 1_000_000, work
         facts: list[Facts] = []
         starts = range(0, count, CHUNK)
         with ProcessPoolExecutor(workers) as pool:
-            jobs = [pool.submit(_draw_chunk, first_seed + s, min(CHUNK, count - s), size) for s in starts]
+            jobs = [
+                pool.submit(_draw_chunk, first_seed + s, min(CHUNK, count - s), size, world) for s in starts
+            ]
             for start, job in zip(starts, jobs, strict=True):
                 drawn, some = job.result()
                 pictures[start : start + len(drawn)] = drawn
                 facts += some
         pictures.flush()
+        about = {"world": world, "count": count, "size": size, "first_seed": first_seed}
+        pictures_file.with_suffix(".json").write_text(json.dumps(about) + "\n", encoding="utf-8")
         facts_file.write_bytes(pickle.dumps(facts))
     # our own file, written a line above or by an earlier run
-    return SceneSet(np.load(pictures_file, mmap_mode="r"), pickle.loads(facts_file.read_bytes()))
+    facts = pickle.loads(facts_file.read_bytes())
+    return SceneSet(np.load(pictures_file, mmap_mode="r"), facts, world, disturbed)

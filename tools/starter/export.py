@@ -20,8 +20,8 @@ EXAMPLES = (
 )
 
 
-def metadata(size: int) -> dict[str, str]:
-    """The `modelspec` fields: title, resolution, licence, example prompts."""
+def metadata(size: int, world: int = 1) -> dict[str, str]:
+    """The `modelspec` fields: title, resolution, licence, example prompts; and the world that it was trained on."""
     return {
         "format": "pt",
         "modelspec.sai_model_spec": "1.0.0",
@@ -35,12 +35,13 @@ def metadata(size: int) -> dict[str, str]:
         ),
         "modelspec.license": "Apache-2.0",
         "modelspec.resolution": f"{size}x{size}",
+        "easel.world": str(world),
         "modelspec.prediction_type": "epsilon",
         "modelspec.usage_hint": "Example prompts: " + " | ".join(EXAMPLES),
     }
 
 
-def export(vae: Autoencoder, denoiser: Denoiser, path: Path, size: int) -> None:
+def export(vae: Autoencoder, denoiser: Denoiser, path: Path, size: int, world: int = 1) -> None:
     """Write the checkpoint; the VAE's scale must have been folded into it."""
     tensors = {"alphas_cumprod": alphas_cumprod()}
     parts = (
@@ -54,6 +55,6 @@ def export(vae: Autoencoder, denoiser: Denoiser, path: Path, size: int) -> None:
         }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata(size))
+    save_file(tensors, temporary, metadata(size, world))
     os.replace(temporary, path)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from . import ground, sky, styles
+from . import ground, sky, styles, wide_sky
 from .captions import caption
 from .facts import Facts, Thing, sample_facts
 from .objects import KINDS
 from .palette import COLOURS, LIGHTS, Light, Rgb, mix
 from .pen import Pen, ellipse
+from .wide_objects import WIDE_KINDS
+from .wide_styles import WIDE_FILTERS
+from .worlds import WORLDS
 
 __all__ = [
     "COLOURS",
@@ -41,8 +44,20 @@ GROUNDS = tuple(ground.GROUNDS)
 STYLES = tuple(styles.FILTERS)
 POSITIONS = ("left", "right", "middle")
 SIZES = {"small": 0.72, "medium": 1.0, "large": 1.22}
-TURNS = ("fox", "horse", "bird", "fish", "car", "boat", "astronaut riding a horse")
-_SEATS = {"horse": (-0.06, 0.6), "car": (-0.05, 0.97), "mushroom": (0.0, 0.95)}  # x, y in the mount's heights
+TURNS = ("fox", "horse", "bird", "fish", "car", "boat", "astronaut riding a horse", "dragon", "train")
+_SEATS = {  # x, y in the mount's heights
+    "horse": (-0.06, 0.6),
+    "car": (-0.05, 0.97),
+    "mushroom": (0.0, 0.95),
+    "bridge": (0.0, 0.82),
+    "dragon": (-0.02, 0.5),
+    "train": (-0.48, 0.97),
+    "apple": (-0.1, 0.76),
+}
+_MOUNTS = {"car": 0.3, "bridge": 0.36, "train": 0.34, "apple": 0.42}
+"""How high a mount is; others 0.44."""
+FOG_BEHIND, FOG_BEFORE = 0.8, 0.3
+"""How thick fog is behind and before the things."""
 _CLOSED = ("forest", "snowy forest", "mountains", "hills", "city")
 
 
@@ -68,7 +83,7 @@ class Place:
     @property
     def half(self) -> float:
         """Half of its width."""
-        return self.height * KINDS[self.thing.kind].width / 2
+        return self.height * WIDE_KINDS[self.thing.kind].width / 2
 
 
 def places(facts: Facts, rng: np.random.Generator) -> list[Place]:
@@ -82,7 +97,7 @@ def places(facts: Facts, rng: np.random.Generator) -> list[Place]:
 
 
 def _row(thing: Thing, crowd: int, land: str, rng: np.random.Generator) -> list[Place]:
-    kind = KINDS[thing.kind]
+    kind = WIDE_KINDS[thing.kind]
     room = {1: 0.8, 2: 0.47, 3: 0.31}[crowd]
     height = min(kind.height * SIZES[thing.size] * (1.0, 0.86, 0.66)[crowd - 1], room / kind.width)
     height *= rng.uniform(0.96, 1.04)
@@ -104,7 +119,7 @@ def _row(thing: Thing, crowd: int, land: str, rng: np.random.Generator) -> list[
 def _one_before_the_other(facts: Facts, rng: np.random.Generator) -> list[Place]:
     front, behind = facts.objects
     side = 1.0 if rng.random() < 0.5 else -1.0
-    low, high = KINDS[front.kind], KINDS[behind.kind]
+    low, high = WIDE_KINDS[front.kind], WIDE_KINDS[behind.kind]
     jitter = rng.uniform(-0.02, 0.02)
     return [
         Place(behind, 0.5 + side * 0.08 + jitter, 0.77, min(0.62, 0.8 / high.width)),
@@ -114,8 +129,8 @@ def _one_before_the_other(facts: Facts, rng: np.random.Generator) -> list[Place]
 
 def _one_on_the_other(facts: Facts, rng: np.random.Generator) -> list[Place]:
     rider, mount = facts.objects
-    kind = KINDS[mount.kind]
-    height = 0.3 if mount.kind == "car" else 0.44
+    kind = WIDE_KINDS[mount.kind]
+    height = _MOUNTS.get(mount.kind, 0.44)
     flip = bool(rng.random() < 0.5)
     x, y = 0.5 + rng.uniform(-0.04, 0.04), rng.uniform(0.88, 0.91)
     seat_x, seat_y = _SEATS[mount.kind]
@@ -136,18 +151,24 @@ def draw(facts: Facts, rng: np.random.Generator, size: int = 128) -> np.ndarray:
     image = np.empty((2 * size, 2 * size, 3), np.uint8)
     open_land = facts.ground not in _CLOSED and sum(thing.count for thing in facts.objects) < 2
     sky.sky(image, light, facts.sky, rng, _sun_side(facts), open_land)
+    if "storm" in facts.sky:
+        wide_sky.storm(image, light, rng, _sun_side(facts))
     ground.ground(image, facts.ground, light, facts.scenery, rng)
+    if "fog" in facts.sky:
+        wide_sky.fog(image, light, rng, FOG_BEHIND)
     for place in places(facts, rng):
         if place.shadow:
             _shadow(image, place, light.ground)
         turned = place.flip and place.thing.kind in TURNS
         pen = Pen(image, place.x, place.y, place.height, light.thing, turned, light.dark)
-        KINDS[place.thing.kind].draw(pen, _main_colour(place.thing))
-        if facts.ground == "sea" and KINDS[place.thing.kind].place != "air":
+        WIDE_KINDS[place.thing.kind].draw(pen, _main_colour(place.thing))
+        if facts.ground == "sea" and WIDE_KINDS[place.thing.kind].place != "air":
             _waterline(image, place, light)
+    if "fog" in facts.sky:
+        wide_sky.fog(image, light, rng, FOG_BEFORE)
     sky.falling(image, light, facts.sky, rng)
     small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    return styles.FILTERS[facts.style](small, rng)
+    return WIDE_FILTERS[facts.style](small, rng)
 
 
 def _shadow(image: np.ndarray, place: Place, tint: Rgb) -> None:
@@ -171,7 +192,7 @@ def _waterline(image: np.ndarray, place: Place, light: Light) -> None:
 
 def _main_colour(thing: Thing) -> Rgb:
     """The colour that the thing's drawing asks for: of a snowman, his scarf's."""
-    return COLOURS["red" if thing.kind == "snowman" else thing.color or KINDS[thing.kind].natural]
+    return COLOURS["red" if thing.kind == "snowman" else thing.color or WIDE_KINDS[thing.kind].natural]
 
 
 def describe(facts: Facts, rng: np.random.Generator) -> str:
@@ -179,9 +200,9 @@ def describe(facts: Facts, rng: np.random.Generator) -> str:
     return caption(facts, rng)
 
 
-def make(seed: int, size: int = 128) -> tuple[np.ndarray, str, Facts]:
-    """The scene of a seed: (picture, caption, facts). The same seed always gives the same scene."""
+def make(seed: int, size: int = 128, world: int = 1) -> tuple[np.ndarray, str, Facts]:
+    """The scene of a seed: (picture, caption, facts). The same seed always gives the same scene of a world."""
     rng = np.random.default_rng(seed)
-    facts = sample_facts(rng)
+    facts = WORLDS[world].sample(rng)
     image = draw(facts, rng, size)
     return image, describe(facts, rng), facts

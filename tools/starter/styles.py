@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import cv2
 import numpy as np
 
+Filter = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+"""A style: a finished picture, uint8 `[H, W, 3]`, and a source of small variations -> the picture in this style."""
 PAPER = np.array((250, 246, 236), np.float32)
 
 
@@ -77,4 +80,9 @@ def pencil(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return drawn
 
 
-FILTERS = {"flat": flat, "watercolor": watercolor, "pixel art": pixel_art, "pencil sketch": pencil}
+FILTERS: dict[str, Filter] = {
+    "flat": flat,
+    "watercolor": watercolor,
+    "pixel art": pixel_art,
+    "pencil sketch": pencil,
+}

@@ -48,6 +48,8 @@ SKY_WORDS: dict[str, tuple[str, ...]] = {
     "rain": ("rain", "rain", "falling rain"),
     "snow": ("falling snow", "snowfall", "snowflakes"),
     "rainbow": ("a rainbow", "rainbow", "rainbow in the sky"),
+    "fog": ("fog", "fog", "thick fog", "mist"),
+    "storm": ("a storm", "a thunderstorm", "a thunderstorm", "lightning", "a storm and lightning"),
 }
 SKY_TAGS: dict[str, tuple[str, ...]] = {
     "sun": ("sun", "sunny", "sunshine"),
@@ -57,6 +59,8 @@ SKY_TAGS: dict[str, tuple[str, ...]] = {
     "rain": ("rain", "rainy", "raining", "rainy weather"),
     "snow": ("snowing", "snowfall", "falling snow"),
     "rainbow": ("rainbow", "rainbow", "a rainbow"),
+    "fog": ("fog", "foggy", "misty", "foggy weather"),
+    "storm": ("storm", "thunderstorm", "stormy", "lightning", "lightning"),
 }
 SCENERY_WORDS: dict[str, tuple[str, ...]] = {
     "trees": ("green trees", "trees", "trees"),
@@ -75,12 +79,16 @@ STYLE_BEFORE: dict[str, tuple[str, ...]] = {
     ),
     "pixel art": ("pixel art of", "a pixel art picture of", "pixel art of"),
     "pencil sketch": ("a pencil sketch of", "pencil sketch of", "a pencil drawing of", "a sketch of"),
+    "oil painting": ("an oil painting of", "oil painting of", "an oil painting of", "an oil on canvas of"),
+    "blueprint": ("a blueprint of", "blueprint of", "a blueprint of", "a technical drawing of"),
 }
 STYLE_TAGS: dict[str, tuple[str, ...]] = {
     "flat": ("flat", "illustration", "flat illustration", "picture book", "cartoon"),
     "watercolor": ("watercolor", "watercolour", "watercolor painting"),
     "pixel art": ("pixel art", "pixel art", "pixelated"),
     "pencil sketch": ("pencil sketch", "pencil drawing", "sketch"),
+    "oil painting": ("oil painting", "oil painting", "oil on canvas"),
+    "blueprint": ("blueprint", "blueprint", "technical drawing"),
 }
 KIND_WORDS: dict[str, tuple[str, ...]] = {
     "house": ("house", "house", "house", "cottage", "home"),
@@ -91,8 +99,19 @@ KIND_WORDS: dict[str, tuple[str, ...]] = {
     "dog": ("dog", "dog", "dog", "puppy"),
     "flower": ("flower", "flower", "big flower"),
     "mushroom": ("mushroom", "mushroom", "toadstool"),
+    "bear": ("bear", "bear", "teddy bear"),
+    "train": ("train", "train", "steam train", "locomotive"),
+    "bridge": ("bridge", "bridge", "stone bridge"),
+    "rocket": ("rocket", "rocket", "space rocket"),
 }
-PLURALS = {"fox": "foxes", "fish": "fish", "snowman": "snowmen", "bunny": "bunnies", "puppy": "puppies"}
+PLURALS = {
+    "fox": "foxes",
+    "fish": "fish",
+    "snowman": "snowmen",
+    "bunny": "bunnies",
+    "puppy": "puppies",
+    "butterfly": "butterflies",
+}
 SIZE_WORDS = {"small": ("small", "little", "tiny"), "large": ("big", "large", "huge")}
 COLOUR_WORDS = {"gray": ("gray", "grey"), "purple": ("purple", "purple", "violet")}
 PRAISE = (

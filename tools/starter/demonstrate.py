@@ -1,0 +1,131 @@
+"""The sheets of the documentation: what prompts, weights, steps and strengths do to the starter model's pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from modules.generation.requests import Mask
+from modules.imaging.annotated_grid import annotated_grid, head
+from modules.imaging.frame import OutpaintFrame
+from tools.starter.export import EXAMPLES
+from tools.starter.studio import SIDE, Studio
+
+Sheet = tuple[list[list[np.ndarray]], list[str], list[str]]
+"""Rows of pictures, the columns' heads, the rows' heads."""
+FOX = "a watercolor painting of a fox in a snowy forest at dusk"
+QUALITY = 78
+
+
+def _examples(studio: Studio) -> Sheet:
+    return [studio.make(prompt, batch_size=4, seed=21) for prompt in EXAMPLES], [], list(EXAMPLES)
+
+
+def _styles(studio: Studio) -> Sheet:
+    styles = ("a drawing", "a watercolor painting", "pixel art", "a pencil sketch")
+    scenes = (
+        "a red house in a meadow by day",
+        "a lighthouse on a beach at sunset",
+        "a castle in the snow at night",
+    )
+    rows = [
+        studio.make(prompts=tuple(f"{s} of {scene}" for s in styles), seeds=(3,), batch_size=4)
+        for scene in scenes
+    ]
+    return rows, list(styles), list(scenes)
+
+
+def _negative(studio: Studio) -> Sheet:
+    prompt, without = "a house in a meadow by day, green trees, round stones", ("", "trees", "round stones")
+    rows = [
+        studio.make(prompt, negative_prompt=words, batch_size=5, seed=31, cfg_scale=7) for words in without
+    ]
+    return rows, [], [f"negative: {words}" if words else "no negative prompt" for words in without]
+
+
+def _emphasis(studio: Studio) -> Sheet:
+    weights = (0.5, 0.75, 1.0, 1.25, 1.5)
+    words = ("at night", "snowy forest")
+    rows = [
+        studio.make(prompts=tuple(f"a house, ({word}:{w})" for w in weights), seeds=(41,), batch_size=5)
+        for word in words
+    ]
+    return rows, [f"{w:g}" for w in weights], [f"a house, ({word}:weight)" for word in words]
+
+
+def _cfg(studio: Studio) -> Sheet:
+    scales = (1, 2, 4, 7, 12)
+    columns = [studio.make(FOX, cfg_scale=scale, batch_size=2, seed=51) for scale in scales]
+    return _turned(columns), [f"CFG {scale}" for scale in scales], []
+
+
+def _steps(studio: Studio) -> Sheet:
+    counts = (2, 4, 8, 12, 20, 30)
+    columns = [studio.make(EXAMPLES[2], steps=count, batch_size=2, seed=61) for count in counts]
+    return _turned(columns), [f"{count} steps" for count in counts], []
+
+
+def _strength(studio: Studio) -> Sheet:
+    (day,) = studio.make("a red house in a meadow by day", seed=5)
+    strengths = (0.3, 0.5, 0.7, 0.85, 1.0)
+    prompts = ("a red house in a meadow at night", "a watercolor painting of a red house in the snow by day")
+    rows = [
+        [day, *[studio.change(day, prompt, denoising_strength=s, seed=7)[0] for s in strengths]]
+        for prompt in prompts
+    ]
+    return rows, ["before", *[f"strength {s:g}" for s in strengths]], list(prompts)
+
+
+def _inpaint(studio: Studio) -> Sheet:
+    (day,) = studio.make("a red house in a meadow by day", seed=5)
+    sky = np.zeros((SIDE, SIDE, 3), np.uint8)
+    sky[:48] = 255
+    mask = Mask(image=studio.keep(sky), blur_x=4, blur_y=4, content="original")
+    night = studio.change(day, "a meadow at night, stars", mask=mask, denoising_strength=0.95, batch_size=2)
+    return [[day, sky, *night]], ["before", "mask", "inpainted", "another seed"], []
+
+
+def _outpaint(studio: Studio) -> Sheet:
+    (day,) = studio.make("a red house in a meadow by day", seed=5)
+    wide = studio.change(
+        day,
+        "a house in a meadow by day",
+        width=SIDE + 64,
+        frame=OutpaintFrame(right=64),
+        mask=Mask(content="original", blur_x=0, blur_y=0),
+        denoising_strength=0.8,
+        batch_size=2,
+    )
+    return [[day, *wide]], ["before", "64 pixels more", "another seed"], []
+
+
+def _turned(columns: Sequence[list[np.ndarray]]) -> list[list[np.ndarray]]:
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+SHEETS: dict[str, Callable[[Studio], Sheet]] = {
+    "examples": _examples,
+    "styles": _styles,
+    "negative-prompt": _negative,
+    "emphasis": _emphasis,
+    "cfg-scale": _cfg,
+    "steps": _steps,
+    "img2img-strength": _strength,
+    "inpainting": _inpaint,
+    "outpainting": _outpaint,
+}
+
+
+def demonstrate(studio: Studio, folder: Path) -> None:
+    """Make all sheets as small WebP files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, make in SHEETS.items():
+        rows, columns, sides = make(studio)
+        pictures = [[Image.fromarray(picture) for picture in row] for row in rows]
+        sheet = annotated_grid(pictures, [head(c) for c in columns], [head(s) for s in sides], margin=4)
+        path = folder / f"{name}.webp"
+        sheet.save(path, quality=QUALITY, method=6)
+        print(f"{path}: {path.stat().st_size / 1000:.0f} kB", flush=True)
