@@ -55,8 +55,6 @@ export async function upscale(picture) {
       batch_size: 1,
       [HIRES]: true,
     };
-    // A finished picture has no latents: those upscalers are for hires fix itself.
-    if (/^Latent\b/.test(values["hires.upscaler"] ?? "")) changes["hires.upscaler"] = "Lanczos";
     submitInstead(changes, { kind: "txt2img", first_pass: name });
     return true;
   } catch (error) {

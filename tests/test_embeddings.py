@@ -6,9 +6,11 @@ import base64
 import json
 import os
 import pickle
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, PngImagePlugin
@@ -425,3 +427,45 @@ def test_bundled_embeddings(tmp_path: Path) -> None:
     uneven = load(tmp_path, 4, 6).with_bundled({"xl": pair, "xm": (pair[0], pair[1][:2])})
     assert uneven.names() == ["xm"]
     assert "different numbers of vectors: 2 and 3" in uneven.skipped["xl"].reason
+
+
+# -- in pixels ----------------------------------------------------------------------------------------------
+
+
+def hide(data: bytes, picture: Image.Image, frame: int = 0) -> Image.Image:
+    """A picture between two columns of pixels that hold packed data, as `embedding_pictures._hidden` says."""
+    packed = np.frombuffer(zlib.compress(data), np.uint8)
+    height = picture.height
+    width = -(-len(packed) // (height * 3))
+    packed = np.pad(packed, (0, width * height * 3 - len(packed))).reshape(height, width, 3)
+    state, series = 0, []
+    for _ in range(packed.size):
+        state = (1_664_525 * state + 1_013_904_223) % 2**32
+        series.append(state % 255 & 0x0F)
+    disguise = np.array(series, np.uint8).reshape(packed.shape)
+    sides = [0x90 | ((packed >> shift & 0x0F) ^ disguise) for shift in (0, 4)]
+    margin = np.full((height, 2, 3), 0x50, np.uint8)
+    inner = np.asarray(picture) & 0xF0 | 0x10
+    sheet = np.concatenate([sides[0], margin, inner, margin, sides[1]], axis=1)
+    return Image.fromarray(np.pad(sheet, ((frame, frame), (frame, frame), (0, 0))))
+
+
+@pytest.mark.parametrize("frame", [0, 3])
+def test_an_embedding_in_the_pixels(tmp_path: Path, frame: int) -> None:
+    expected = torch.arange(2.0 * WIDTH).reshape(2, WIDTH) / 8
+    said = {"string_to_param": {"*": {"TORCHTENSOR": expected.tolist()}}, "name": "style", "step": 7}
+    noise = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    hide(json.dumps(said).encode(), Image.fromarray(noise), frame).save(tmp_path / "style.png")
+    found = load(tmp_path)
+    assert found.skipped == {}
+    assert torch.equal(found.vectors("style"), expected) and found.loaded["style"].step == 7
+
+
+def test_pictures_that_only_look_as_if(tmp_path: Path) -> None:
+    sheet = np.asarray(hide(b"{}", Image.new("RGB", (40, 32), "white"))).copy()
+    sheet[:, 0] ^= 0x05
+    Image.fromarray(sheet).save(tmp_path / "changed.png")
+    bomb = hide(b"[" + b"0," * 40_000_000 + b"0]", Image.new("RGB", (40, 256), "white"))
+    bomb.save(tmp_path / "bomb.png")
+    found = load(tmp_path)
+    assert not found.loaded and sorted(found.skipped) == ["bomb", "changed"]

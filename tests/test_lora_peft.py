@@ -5,7 +5,7 @@ series; `oft_blocks` of network files are whole matrices that rotate the outputs
 nothing in the other. peft's IA3 stores factors (and scales the bias), network files store what they add to 1: its
 vectors are rewritten here, for modules without a bias or with their inputs scaled, and the outputs compared.
 
-A file of peft alone has no alpha (it stands in adapter_config.json beside it), so alpha is the rank there.
+A file of peft alone has no alpha: it stands in adapter_config.json beside it.
 """
 
 from __future__ import annotations
@@ -190,6 +190,14 @@ UNBIASED = ("to_q", "to_k", "to_v", "ff.net.2")
     ("config", "save", "unet_modules", "text_modules"),
     [
         pytest.param(lora(), as_peft, UNET_MODULES, TEXT_MODULES, id="LoRA as peft"),
+        pytest.param(lora(2), as_peft, UNET_MODULES, TEXT_MODULES, id="LoRA as peft, its alpha beside it"),
+        pytest.param(
+            lora(3, use_rslora=True, alpha_pattern={"to_q": 1.0, "q_proj": 2.0}),
+            as_peft,
+            UNET_MODULES,
+            TEXT_MODULES,
+            id="LoRA as peft, rank-stabilised, alphas of some modules",
+        ),
         pytest.param(lora(2), as_diffusers, UNET_MODULES, TEXT_MODULES, id="LoRA as diffusers"),
         pytest.param(lora(), as_kohya, UNET_MODULES, TEXT_MODULES, id="LoRA as kohya"),
         pytest.param(lora(use_dora=True), as_peft, UNET_MODULES, TEXT_MODULES, id="DoRA as peft"),

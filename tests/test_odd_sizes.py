@@ -9,7 +9,7 @@ from PIL import Image
 from modules.generation.requests import MASKED_CONTENTS, RESIZE_MODES, ImageToImage, Mask
 from tests.starter import Starter
 
-PICTURES = ((511, 333), (64, 512), (20, 16), (128, 128))
+PICTURES = ((511, 333), (64, 2048), (20, 16), (128, 128))
 SIZES = ((128, 128), (104, 72), (64, 256))
 
 

@@ -15,6 +15,7 @@ from modules.faults import BadFile
 from modules.models.checkpoint_file import TensorFile, open_tensors
 from modules.networks.lora.deltas import SCALARS, TYPES, NetworkType, Parts, scale_of, type_of
 from modules.networks.lora.keys import ModuleNames, Place, bundled_embedding, split_key
+from modules.networks.lora.peft_config import PeftConfig
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +77,9 @@ class LoraFile:
                     names.setdefault(found[0], {})[found[1]] = key
                 else:
                     unknown.append(key)
-            modules = {}
+            modules, beside = {}, PeftConfig.beside(path)
             for module, keys in names.items():
-                read = _module(file, module, keys)
+                read = _module(file, module, keys, beside)
                 if read is None:
                     unknown.extend(keys.values())
                 else:
@@ -113,7 +114,9 @@ def _embedding(file: TensorFile, key: str) -> Tensor:
     return vectors.clone()
 
 
-def _module(file: TensorFile, module: str, keys: Mapping[str, str]) -> LoraModule | None:
+def _module(
+    file: TensorFile, module: str, keys: Mapping[str, str], beside: PeftConfig | None
+) -> LoraModule | None:
     """Read one module; None where its parts are of no type that is known.
 
     Raises: BadFile: a part is missing, or holds what it can't.
@@ -141,8 +144,12 @@ def _module(file: TensorFile, module: str, keys: Mapping[str, str]) -> LoraModul
         raise BadFile(
             file.path, f"{module} has {' and '.join(sorted(parts))}, but not all that a {begun.name} needs."
         )
-    if "alpha" not in parts and (alpha := _alpha_in_metadata(file.metadata, module)) is not None:
-        parts["alpha"] = torch.tensor(alpha)
+    if "alpha" not in parts:
+        alpha = _alpha_in_metadata(file.metadata, module)
+        if alpha is None and beside is not None and "lora_down" in parts:
+            alpha = beside.alpha(module, len(parts["lora_down"]))
+        if alpha is not None:
+            parts["alpha"] = torch.tensor(alpha)
     return LoraModule(module, kind, parts, scale_of(kind, parts))
 
 
