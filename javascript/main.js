@@ -13,6 +13,7 @@ import { wireGallery } from "./gallery.js";
 import { wireHires } from "./hires.js";
 import { wireInfotext } from "./infotext.js";
 import { wireKeys } from "./keys.js";
+import { localize } from "./localization.js";
 import { wireMerger } from "./merger.js";
 import { wireNetworks } from "./networks/networks.js";
 import { wireProgress } from "./progress.js";
@@ -112,6 +113,7 @@ async function start() {
     restore(checkpoint.resolution);
   };
   if (window.easelAbout !== undefined) window.easelStarted(window.easelAbout);
+  localize();
   document.documentElement.dataset.easel = "ready";
 }
 

@@ -46,8 +46,8 @@ export async function reuse(picture) {
     const { job } = await api.job(picture.job);
     if (job.request.kind === "extras") throw new Error("This picture was made larger from another one: it has no settings of its own.");
     const changes = { seed: picture.seed, batch_count: 1, batch_size: 1 };
-    const noise = job.request.noise;
-    if (noise?.variation_strength > 0) changes["noise.variation_seed"] = noise.variation_seed + picture.number;
+    const [, variation] = parse(picture.infotext).parameters.find(([name]) => name === "Variation seed") ?? [];
+    if (variation) changes["noise.variation_seed"] = Number(variation);
     fillFromRequest(job.request, changes);
     tellMissing(picture.infotext);
     showTab(kindOf(job.request));
@@ -104,7 +104,7 @@ function recipeOfJob({ request }) {
     ["Sampler", request.sampler],
     ["Schedule type", request.scheduler],
     ["CFG scale", request.cfg_scale],
-    ["Seed", request.seed],
+    ["Seed", request.seed < 0 ? "random" : request.seed],
     ["Size", `${request.width}x${request.height}`],
   ];
   return body({

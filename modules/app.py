@@ -246,7 +246,9 @@ def build(
     extras = Tools(inputs, upscalers, FaceRestorers(folders.face_restorer_folders(), computing))
 
     def checked(request: Request) -> Request:
-        return check_extras(request, extras) if isinstance(request, UpscalePicture) else checked_pictures(request)
+        if isinstance(request, UpscalePicture):
+            return check_extras(request, extras)
+        return checked_pictures(request)
 
     def checked_pictures(request: GenerationRequest) -> GenerationRequest:
         chosen = request.checkpoint or _chosen_checkpoint(settings, catalogue)

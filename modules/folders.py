@@ -18,7 +18,7 @@ class Folders:
     Args:
         data: all that is the user's: models, outputs, settings, the queue.
         models: the folder with `Stable-diffusion/`, `VAE/`, `embeddings/`, ...
-        checkpoints, vaes, embeddings, hypernetworks, loras, upscalers: further folders of them.
+        checkpoints, vaes, embeddings, hypernetworks, loras, upscalers, face_restorers: further folders of them.
     """
 
     data: Path = PROGRAM
@@ -29,6 +29,7 @@ class Folders:
     hypernetworks: tuple[Path, ...] = ()
     loras: tuple[Path, ...] = ()
     upscalers: tuple[Path, ...] = ()
+    face_restorers: tuple[Path, ...] = ()
 
     @property
     def outputs(self) -> Path:
@@ -88,7 +89,10 @@ class Folders:
 
     def face_restorer_folders(self) -> dict[str, tuple[Path, ...]]:
         """Name of each face restoration -> the folders that its file may be in."""
-        return {"CodeFormer": (self.models / "Codeformer",), "GFPGAN": (self.models / "GFPGAN",)}
+        return {
+            "CodeFormer": (self.models / "Codeformer", *self.face_restorers),
+            "GFPGAN": (self.models / "GFPGAN", *self.face_restorers),
+        }
 
     def lora_folders(self) -> tuple[Path, ...]:
         """All folders with networks of the LoRA family."""

@@ -19,8 +19,10 @@ from modules.imaging.upscalers import Upscalers
 from modules.plugins.hooks import Me, Script
 from modules.plugins.loading import import_file, module_name
 from modules.plugins.manager import SHIPPED
+from modules.plugins.program import Program
 from tests.starter import Starter
 
+NO_PROGRAM = Program()
 Draw = Callable[[GenerationRequest, int], Image.Image]
 
 
@@ -40,9 +42,12 @@ def part(module: ModuleType, name: str) -> Any:
     return importlib.import_module(f"{module.__name__}.{name}")
 
 
-def script(name: str, title: str, kind: str = "txt2img", **flags: Any) -> Script:
+def script(
+    name: str, title: str, kind: str = "txt2img", program: Program = NO_PROGRAM, **flags: Any
+) -> Script:
     """A script of an extension by its title."""
-    me = Me(name, SHIPPED / name, argparse.Namespace(**flags), logging.getLogger(name), lambda: None)
+    log = logging.getLogger(name)
+    me = Me(name, SHIPPED / name, argparse.Namespace(**flags), log, lambda: None, lambda: program)
     hook = extension(name).scripts
     found = hook(me) if hook.__code__.co_argcount else hook()
     return next(one for one in found if one.title == title and kind in one.tabs)

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from modules.cli import CommandLine, is_local, parse
+from modules.cli import CommandLine, is_local, parse, warn_of_unknown
 from modules.cli.older import LATER, NO_EFFECT, REFUSED
+from modules.cli.older_flags import older_flags
 from modules.folders import PROGRAM
+from modules.plugins.manager import SHIPPED, PluginManager
 
 FLAGS = [
     "--data-dir",
@@ -89,7 +91,6 @@ FLAGS = [
     "--disable-all-extensions",
     "--disable-extra-extensions",
     "--enable-insecure-extension-access",
-    "--allow-code",
     "--freeze-settings",
     "--freeze-settings-in-sections",
     "--freeze-specific-settings",
@@ -140,6 +141,19 @@ def test_every_older_flag_is_taken(flag: Any, tmp_path: Path, capsys: pytest.Cap
     assert "no such flag" not in told and "ignored" not in told
     if flag in LATER or flag in NO_EFFECT:
         assert told.startswith(f"{flag}: ") and told.count("\n") == 1
+
+
+def test_the_flag_of_the_extension_custom_code_reaches_it(capsys: pytest.CaptureFixture[str]) -> None:
+    line = parse(["--allow-code"], warn=False)
+    assert line.unknown == ("--allow-code",) and older_flags(line)["allow_code"] is True
+    assert older_flags(parse([]))["allow_code"] is False
+    for words in (line.unknown, ()):
+        manager = PluginManager(SHIPPED, arguments=words)
+        offered = "Custom code" in [title for title, _ in manager.scripts.menu()]
+        assert offered == bool(words) and manager.unknown_words == []
+        assert not [extension.failures for extension in manager.extensions() if extension.failures]
+    warn_of_unknown(manager.unknown_words)
+    assert capsys.readouterr().err == ""
 
 
 def test_no_flag_is_in_two_tables() -> None:

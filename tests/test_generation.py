@@ -153,6 +153,38 @@ def test_finer_settings_count_and_are_told(options: dict[str, object], make: Mak
     assert len(parse(changed.infotext)[2]) > len(parse(plain.infotext)[2])
 
 
+def test_windows(make: Make) -> None:
+    options = {"sampling": SamplingOptions(window_width=64, window_height=64, window_overlap=16)}
+    small, large = {"width": 64, "height": 64}, {"width": 128, "height": 80}
+    assert difference(make(**small)[0], make(**small, **options)[0]) == 0, "one window is the whole"
+    assert difference(make(**large)[0], make(**large, **options)[0]) > 0
+    facts = parse(make(**large, **options)[0].infotext)[2]
+    assert (facts["Window"], facts["Window overlap"]) == ("64x64", "16")
+    assert "Window" not in make()[0].infotext
+
+
+@pytest.mark.parametrize(
+    ("field", "options"),
+    [
+        ("window_width", {"window_width": 32, "window_height": 64}),
+        ("window_height", {"window_width": 64}),
+        ("window_width", {"window_width": -1}),
+        ("window_height", {"window_width": 64, "window_height": 9000}),
+        ("window_overlap", {"window_width": 64, "window_height": 128, "window_overlap": 64}),
+        ("window_overlap", {"window_overlap": -8}),
+    ],
+)
+def test_windows_that_cannot_be(field: str, options: dict[str, int]) -> None:
+    with pytest.raises(InvalidField) as caught:
+        SamplingOptions(**options)  # type: ignore[arg-type]
+    assert caught.value.field == field
+
+
+def test_windows_do_not_go_with_tiling() -> None:
+    with pytest.raises(InvalidField, match="Tiling"):
+        replace(REQUEST, tiling=True, sampling=SamplingOptions(window_width=64, window_height=64))
+
+
 def test_sides_that_are_no_multiple_of_64_work(make: Make) -> None:
     assert make(width=72, height=40)[0].image.size == (72, 40)
 

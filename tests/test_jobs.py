@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from modules.faults import InvalidField, NotPossibleNow
-from modules.generation.requests import Request, TextToImage
+from modules.generation.requests import Request, ScriptCall, TextToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.serialization import from_json, to_json
 from modules.imaging.storage import read_infotext
@@ -147,6 +147,16 @@ def test_random_seeds_are_drawn_when_submitted(house: House) -> None:
     seeds = {job.request.seed for job in jobs if isinstance(job.request, TextToImage)}
     assert len(seeds) == 4
     assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+def test_a_scripts_seeds_are_left_to_it_but_come_from_a_number_that_stays(house: House) -> None:
+    script = ScriptCall(name="Mine", values={"a": 1})
+    first, second = (house.queue.submit(request(seed=-1, script=script)).request for _ in range(2))
+    assert isinstance(first, TextToImage) and isinstance(second, TextToImage)
+    assert first.seed == -1 and first.noise.variation_seed == -1
+    assert first.script is not None and second.script is not None
+    assert first.script.seed is not None and first.script.seed != second.script.seed
+    assert first.script.values == {"a": 1}
 
 
 # -- the usual way ------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from modules import compute
-from modules.faults import Fault, InvalidField, NotPossibleNow
+from modules.faults import InvalidField, NotPossibleNow
+from modules.folders import PROGRAM
 from modules.generation.engine import Engine, check
 from modules.generation.requests import HiresFix, TextToImage
 from modules.generation.results import GeneratedImage, Unwatched
@@ -29,6 +30,7 @@ from modules.models.catalogue import CheckpointCatalogue
 from modules.models.file_cache import FileCache
 from modules.models.store import ModelStore
 from modules.networks.applying import Networks
+from modules.plugins.folder import BUILT_IN, EXAMPLE
 from modules.plugins.manager import SHIPPED, PluginManager
 from modules.sampling import catalogue
 from modules.settings.store import SettingsStore
@@ -93,9 +95,25 @@ def test_without_extensions_nothing_changes(load: Load, models: ModelStore, plai
 
 def test_every_example_is_off_by_nature() -> None:
     manager = PluginManager(SHIPPED)
-    names = [e.name for e in manager.extensions() if e.about.shipped]
-    assert len(names) >= 15 and all(name.startswith("example-") for name in names)
-    assert not [e.name for e in manager.loaded() if e.about.shipped]
+    names = [e.name for e in manager.extensions() if e.about.shipped and e.name.startswith(EXAMPLE)]
+    assert len(names) >= 15
+    assert not set(names) & {e.name for e in manager.loaded()}
+
+
+def test_built_in_scripts_are_on_where_other_extensions_are_off(tmp_path: Path) -> None:
+    (tmp_path / "xyz-plot-2").mkdir()
+    (tmp_path / "xyz-plot-2" / "easel_extension.py").touch()
+    manager = PluginManager((tmp_path, SHIPPED), disable="extra")
+    assert {e.name for e in manager.loaded()} == set(BUILT_IN)
+    assert {e.name for e in manager.extensions() if e.about.shipped and e.enabled} == set(BUILT_IN)
+    assert not PluginManager(SHIPPED, disable="all").loaded()
+
+
+def test_git_keeps_what_comes_along_and_the_list_of_extensions_names_it() -> None:
+    ignored = (PROGRAM / ".gitignore").read_text().splitlines()
+    told = (SHIPPED / "README.md").read_text()
+    for name in BUILT_IN:
+        assert f"!/extensions/{name}/" in ignored and f"`{name}`" in told
 
 
 def test_controls(load: Load, models: ModelStore) -> None:
@@ -292,8 +310,7 @@ def test_another_number_of_pictures(load: Load, models: ModelStore) -> None:
         "  from dataclasses import replace\n"
         "  return replace(request, batch_count=3)"
     )
-    with pytest.raises(Fault, match="another number of pictures"):
-        made(load(a=code), models)
+    assert [picture.seed for picture in made(load(a=code), models)] == [5, 6, 7]
 
 
 def test_a_sampler_that_raises_names_its_extension(load: Load, models: ModelStore) -> None:

@@ -59,6 +59,11 @@ def test_old_versions_had_habits(version: str, habit: set[str]) -> None:
     assert {name for name, value in read.items() if value is True} == habit
 
 
+def test_windows_are_read_back() -> None:
+    recipe = read_recipe("a fox\nSteps: 4, Size: 64x80, Window: 512x384, Window overlap: 64, Version: Easel")
+    assert (recipe["Window-1"], recipe["Window-2"], recipe["Window overlap"]) == ("512", "384", "64")
+
+
 def test_a_hypernetwork_of_old_is_a_tag_now() -> None:
     text = "a cat\nSteps: 20, Sampler: Euler, Seed: 1, Hypernet: ink, Hypernet strength: 0.6"
     assert read_recipe(text)["Prompt"] == "a cat<hypernet:ink:0.6>"

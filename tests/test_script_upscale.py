@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,11 +11,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
-from modules.compat import house
 from modules.faults import Fault, InvalidField, NotPossibleNow, NotSupported
-from modules.generation.requests import GenerationRequest, ImageToImage, Mask, TextToImage
+from modules.generation.requests import GenerationRequest, ImageToImage, Mask, Refiner, TextToImage
 from modules.imaging.infotext import parse
 from modules.imaging.upscalers import Upscalers
 from modules.sampling.windows import Windows, weights, windowed
@@ -25,8 +22,9 @@ from tests.script_support import Fake, part, script, studio_of
 from tests.starter import SIDE, Starter
 
 MODULE = script_support.extension("sd-upscale")
-by_tiles, by_windows = part(MODULE, "by_tiles"), part(MODULE, "by_windows")
+by_tiles = part(MODULE, "by_tiles")
 UPSCALE = script("sd-upscale", "SD upscale", "img2img")
+TILED = script("sd-upscale", "Tiled diffusion upscale", "img2img")
 REQUEST = ImageToImage(init_images=("0",), seed=5, width=64, height=64, batch_size=4, denoising_strength=0.3)
 
 
@@ -144,36 +142,24 @@ def test_precision_and_channels_are_those_of_the_model() -> None:
     assert answer.shape == (1, 4, 16, 16) and answer.dtype == torch.bfloat16
 
 
-def test_the_unet_is_as_before_afterwards() -> None:
-    class Net(torch.nn.Module):
-        sizes: list[tuple[int, ...]]
-
-        def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:
-            self.sizes.append(tuple(x.shape[-2:]))
-            return x
-
-    net = Net()
-    net.sizes = []
-    x = torch.randn(1, 4, 8, 12)
-    with pytest.raises(ZeroDivisionError), by_windows.seen_in_windows(net, Windows(8, 8, 4)):
-        torch.testing.assert_close(net(x, torch.zeros(1)), x)
-        assert net.sizes == [(8, 8)] * 2
-        raise ZeroDivisionError
-    net(x, torch.zeros(1))
-    assert net.sizes[-1] == (8, 12) and "forward" not in vars(net)
+def test_tiled_diffusion_asks_for_windows() -> None:
+    fake = Fake()
+    fake.kept.append(gradient(100, 70))
+    refined = replace(REQUEST, refiner=Refiner(checkpoint="fine", switch_at=0.5), batch_size=1, batch_count=2)
+    large = fake.run(TILED, refined, overlap=16, scale_factor=2)
+    assert [(one.width, one.height, one.seed) for one in fake.requests] == [(200, 144, 5), (200, 144, 6)]
+    assert all(one.refiner == refined.refiner for one in fake.requests)
+    windows = [
+        (one.sampling.window_width, one.sampling.window_height, one.sampling.window_overlap)
+        for one in fake.requests
+    ]
+    assert windows == [(64, 64, 16)] * 2 and [one.image.size for one in large] == [(200, 140)] * 2
+    with pytest.raises(InvalidField, match="overlap"):
+        fake.run(TILED, refined, overlap=64)
 
 
-@pytest.fixture
-def starter(tmp_path: Path) -> Iterator[Starter]:
-    """The starter model, as the running program."""
-    made = Starter.in_folder(tmp_path)
-    before = house.house() if house.is_open() else None
-    house.enter(cast(Any, SimpleNamespace(models=made.models)))
-    yield made
-    house.enter(before)
-
-
-def test_tiled_diffusion_on_the_starter_model(starter: Starter) -> None:
+def test_tiled_diffusion_on_the_starter_model(tmp_path: Path) -> None:
+    starter = Starter.in_folder(tmp_path)
     request = TextToImage(
         prompt="a green tree", seed=3, steps=8, width=SIDE, height=SIDE, cfg_scale=4, save=False
     )
@@ -191,25 +177,21 @@ def test_tiled_diffusion_on_the_starter_model(starter: Starter) -> None:
         sampler="Euler",
         save=False,
     )
-    tiled = script("sd-upscale", "Tiled diffusion upscale", "img2img")
     sizes: list[int] = []
     unet = starter.models.get(None).unet
     handle = unet.out.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape[-1]))
-    values = {**tiled.defaults, "overlap": 64}
-    (large,) = tiled.run(again, values, studio)
+    values = {**TILED.defaults, "overlap": 64}
+    (large,) = TILED.run(again, values, studio)
     handle.remove()
-    assert (
-        large.image.size == (2 * SIDE, 2 * SIDE) and set(sizes) == {SIDE // 8} and "forward" not in vars(unet)
-    )
+    assert large.image.size == (2 * SIDE, 2 * SIDE) and set(sizes) == {SIDE // 8}
     plain = np.asarray(picture.resize((2 * SIDE, 2 * SIDE)), float)
     made = np.asarray(large.image, float)
     assert 1 < np.abs(made - plain).mean() < 40, "changed, and still the same picture"
-    assert "Script: Tiled diffusion upscale" in large.infotext
+    facts = parse(large.infotext)[2]
+    assert (facts["Script"], facts["Window"]) == ("Tiled diffusion upscale", f"{SIDE}x{SIDE}")
+    assert facts["Window overlap"] == "64"
     with pytest.raises(NotSupported):
-        next(tiled.run(cast(Any, request), values, studio))
-    house.enter(None)
-    with pytest.raises(NotPossibleNow):
-        next(tiled.run(again, values, studio))
+        next(TILED.run(cast(Any, request), values, studio))
 
 
 # ── Custom code ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,8 @@ from modules.faults import Fault, InvalidField, NotSupported
 from modules.folders import PROGRAM
 from modules.generation.requests import GenerationRequest, HiresFix, ImageToImage, Refiner, TextToImage
 from modules.imaging.infotext import parse
+from modules.plugins.program import Program
+from modules.prompts.styles import Style
 from tests import script_support
 from tests.script_support import Fake, part, script, studio_of
 from tests.starter import SIDE, Starter
@@ -157,6 +159,43 @@ def test_seeds_that_are_not_fixed() -> None:
     )
     assert len({one.seed for one in fake.requests}) == 3 and min(one.seed for one in fake.requests) >= 0
     assert "Fixed X Values" not in parse(grid.infotext)[2]
+
+
+def test_minus_one_is_drawn_once_or_for_each_cell() -> None:
+    random = replace(REQUEST, seed=-1)
+    fake, _ = plotted(random, x_type="Steps", x_values="1,2,3")
+    assert len({one.seed for one in fake.requests}) == 1
+    fake, _ = plotted(random, x_type="Steps", x_values="1,2,3", no_fixed_seeds=True)
+    assert len({one.seed for one in fake.requests}) == 3
+
+
+def test_names_are_those_of_the_program() -> None:
+    known = {"Ink": Style("Ink", "{prompt} in ink"), "Oil": Style("Oil", "oil", "flat")}
+    program = Program(
+        find_checkpoint=lambda name: f"{name}.safetensors",
+        find_styles=lambda names: [known[name] for name in names if name != "None"],
+        check=lambda request: replace(request, sampler="checked"),
+        styles=lambda: list(known.values()),
+    )
+    fake = Fake()
+    plot = script("xyz-plot", "X/Y/Z plot", program=program)
+    (grid,) = fake.run(
+        plot,
+        REQUEST,
+        x_type="Styles",
+        x_values='None, Ink, "Ink, Oil"',
+        y_type="Checkpoint name",
+        y_values="a, b",
+    )
+    prompts = ["a fox, in snow", "a fox, in snow in ink", "a fox, in snow in ink, oil"]
+    assert [one.prompt for one in fake.requests] == prompts * 2
+    assert {one.negative_prompt for one in fake.requests} == {"", "flat"}
+    assert [one.checkpoint for one in fake.requests] == ["a.safetensors"] * 3 + ["b.safetensors"] * 3
+    assert {one.sampler for one in fake.requests} == {"checked"}
+    assert parse(grid.infotext)[2]["X Values"] == 'None, Ink, "Ink, Oil"'
+    assert axes.find("Styles", "txt2img", "x_type").choices(program) == ["None", "Ink", "Oil"]
+    with pytest.raises(InvalidField, match=r"X axis \(Styles\): There is no style named 'Ink'"):
+        plotted(x_type="Styles", x_values="Ink")
 
 
 @pytest.mark.parametrize(

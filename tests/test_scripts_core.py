@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from modules import compute
-from modules.faults import NotPossibleNow, NotSupported, UnknownName
+from modules.faults import NotPossibleNow, UnknownName
 from modules.generation.engine import Engine
 from modules.generation.hooks import GenerationHooks
 from modules.generation.requests import GenerationRequest, ScriptCall, TextToImage
@@ -197,6 +197,22 @@ def test_after_a_crash_only_what_is_missing_is_yielded(models: ModelStore) -> No
     rest = run(models, three, first=3)
     assert [p.number for p in rest] == [3, 4, 5, 6]
     assert rest[-1].image.tobytes() == whole[-1].image.tobytes()
+
+
+def test_random_seeds_of_a_script_are_the_same_after_a_crash(models: ModelStore) -> None:
+    def free(request: GenerationRequest, studio: Studio) -> Iterator[GeneratedImage]:
+        assert request.seed == -1
+        yield from studio.make(request)
+        yield from studio.make(request.with_seeds(studio.draw_seed))
+
+    def seeds(seed: int | None, first: int = 0) -> list[int]:
+        call = ScriptCall(name="Three", seed=seed)
+        made = run(models, free, first=first, seed=-1, script=call, batch_count=1)
+        return [picture.seed for picture in made if picture.kind == "picture"]
+
+    whole = seeds(7)
+    assert len(set(whole)) == 2 and seeds(7) == whole and seeds(7, first=2) == whole[1:]
+    assert seeds(8) != whole and seeds(None) != seeds(None)
 
 
 def test_sub_requests_may_say_what_requests_say(models: ModelStore) -> None:

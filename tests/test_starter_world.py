@@ -55,7 +55,17 @@ def test_every_fact_of_the_wider_world_occurs(wide: list[tuple[str, Facts]]) -> 
     assert {one.relation for one in facts} == {None, "beside", "in front of", "on"}
     assert {thing.count for one in facts for thing in one.objects} == {1, 2, 3}
     texts = " ; ".join(text for text, _ in wide)
-    for words in ("left of", "behind", "beside", "on top of", "two", "three", "lightning", "fog", "butterflies"):
+    for words in (
+        "left of",
+        "behind",
+        "beside",
+        "on top of",
+        "two",
+        "three",
+        "lightning",
+        "fog",
+        "butterflies",
+    ):
         assert re.search(rf"\b{words}\b", texts), words
 
 
@@ -65,7 +75,10 @@ def test_captions_claim_nothing_that_is_not_there(wide: list[tuple[str, Facts]])
         for kind in NEW_KINDS:
             if re.search(rf"\b{kind}\b", text):
                 assert kind in shown, (text, kind)
-        for words, name in (("fog|foggy|mist|misty", "fog"), ("storm|thunderstorm|stormy|lightning", "storm")):
+        for words, name in (
+            ("fog|foggy|mist|misty", "fog"),
+            ("storm|thunderstorm|stormy|lightning", "storm"),
+        ):
             if re.search(rf"\b({words})\b", text):
                 assert name in facts.sky, text
         for style in NEW_STYLES:
@@ -129,7 +142,9 @@ def test_new_styles_differ_from_flat() -> None:
     for style in NEW_STYLES:
         for time in ("day", "night"):
             facts = scene(Thing("house", "red", "middle"), time=time, style=style)
-            flat = draw(scene(Thing("house", "red", "middle"), time=time), np.random.default_rng(4)).astype(int)
+            flat = draw(scene(Thing("house", "red", "middle"), time=time), np.random.default_rng(4)).astype(
+                int
+            )
             picture = draw(facts, np.random.default_rng(4))
             assert picture.dtype == np.uint8 and np.abs(picture - flat).mean() > 5
 

@@ -59,36 +59,51 @@
     }
   });
 
+  // ── Moments that have passed ──────────────────────────────────────────────────────────────────────────────────
+
+  /** The older page's scripts stood in its head, so they could wait for the page; ours come when it is there. */
+  function hearLate(target, moments) {
+    const add = target.addEventListener;
+    target.addEventListener = function (type, listener, ...rest) {
+      if (moments[type]?.()) setTimeout(() => older.attempt(type, listener?.handleEvent?.bind(listener) ?? listener, new Event(type)), 0);
+      else add.call(target, type, listener, ...rest);
+    };
+  }
+
+  const parsed = () => document.readyState !== "loading";
+  hearLate(document, { DOMContentLoaded: parsed });
+  hearLate(window, { DOMContentLoaded: parsed, load: () => document.readyState === "complete" });
+
   // ── Finding elements ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** How the older page was built where ours differs: tried where a selector finds nothing. */
   const OTHER_WAYS = [
-    [/>\s*label\s*>\s*(textarea|input)/g, " $1"],
+    [/(>\s*)?\blabel\s*>\s*(textarea|input)/g, " $2"],
     [/(>\s*)?\.tab-nav\b/g, " .tab-container"],
+    [/\.(thumbnail-item|thumbnail-lg)\b/g, "[data-picture]"],
     [/#tab_(txt2img|img2img)(?=[\s>])\s*>?/g, "#easel_workbench "],
     [/#(txt2img|img2img)_toprow(?=[\s>])\s*>?/g, "#easel_compose "],
     [/#img2img_(gallery|results|settings)(?=[\s>])\s*>?/g, "#txt2img_$1 "],
   ];
-
-  function otherWay(selector) {
-    let text = String(selector);
-    for (const [pattern, ours] of OTHER_WAYS) text = text.replace(pattern, ours);
-    return text === String(selector) ? null : text;
-  }
+  /** A comma between the selectors of a list, and not within brackets. */
+  const COMMA = /,(?![^([]*[)\]])/;
 
   const first = Document.prototype.querySelector;
-  const all = Document.prototype.querySelectorAll;
 
-  older.find = (selector) => {
-    const found = first.call(document, selector);
-    const other = found ? null : otherWay(selector);
-    return other ? first.call(document, other) : found;
-  };
-  older.findAll = (selector) => {
-    const found = all.call(document, selector);
-    const other = found.length ? null : otherWay(selector);
-    return other ? all.call(document, other) : found;
-  };
+  /** The selector of a list with our way for each that finds nothing. */
+  function ourWay(selector) {
+    const text = String(selector);
+    const parts = text.split(COMMA);
+    const ways = parts.map((part) => {
+      const other = OTHER_WAYS.reduce((way, [pattern, ours]) => way.replace(pattern, ours), part);
+      return other === part || first.call(document, part) ? part : other;
+    });
+    return ways.join(",");
+  }
+
+  const all = Document.prototype.querySelectorAll;
+  older.find = (selector) => first.call(document, ourWay(selector));
+  older.findAll = (selector) => all.call(document, ourWay(selector));
   document.querySelector = older.find;
   document.querySelectorAll = older.findAll;
 

@@ -142,10 +142,10 @@
     spare.remove();
   };
 
-  /** Folds are built when they are first opened, and extensions look for what is in them. */
+  /** Our own folds are built when they are first opened, and extensions look for what is in them. */
   async function unfold() {
     for (let round = 0; round < 3; round += 1) {
-      const closed = [...document.querySelectorAll("#easel_workbench button.label-wrap:not(.open)")].filter((button) => !button.dataset.easelUnfolded);
+      const closed = [...document.querySelectorAll("#easel_workbench .easel-fold > button.label-wrap:not(.open)")].filter((button) => !button.dataset.easelUnfolded);
       if (!closed.length) return;
       for (const button of closed) {
         button.dataset.easelUnfolded = "";

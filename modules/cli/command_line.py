@@ -10,26 +10,12 @@ import argparse
 import difflib
 import ipaddress
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
-from modules.cli.flag_values import (
-    LOG_LEVELS,
-    any_file,
-    existing_file,
-    existing_folder,
-    folder,
-    level,
-    names,
-    pattern,
-    port,
-    seconds,
-    users,
-    users_file,
-)
-from modules.cli.older import LATER, NO_EFFECT, REFUSED, UPSCALER_FLAGS, Refused, Told
+from modules.cli.arguments import Parser, make_parser
 from modules.compute import ComputeOptions, Memory, Precision
 from modules.folders import PROGRAM, Folders
 
@@ -52,7 +38,8 @@ class CommandLine:
         data_dir: all that is the user's, where that is not the program's folder; models_dir: models, the
             same.
         checkpoint_files: added to the list, the first is to be used; checkpoint_dirs: more folders of them.
-        vae_dirs, embeddings_dirs, hypernetwork_dirs, lora_dirs, upscaler_dirs: more folders of those.
+        vae_dirs, embeddings_dirs, hypernetwork_dirs, lora_dirs, upscaler_dirs, face_restorer_dirs: more of those.
+        localizations_dir: where translations of the page are; None: with the data.
         vae_files: single VAEs added to the list.
         older_home: an install of the older UI, whose models, styles and settings are used in place.
         styles_files: files with styles, `*` and `?` in them for several; empty: `styles.csv` with the data.
@@ -83,6 +70,8 @@ class CommandLine:
     hypernetwork_dirs: tuple[Path, ...] = ()
     lora_dirs: tuple[Path, ...] = ()
     upscaler_dirs: tuple[Path, ...] = ()
+    face_restorer_dirs: tuple[Path, ...] = ()
+    localizations_dir: Path | None = None
     older_home: Path | None = None
     styles_files: tuple[Path, ...] = ()
     api_auth: Users = ()
@@ -126,6 +115,7 @@ class CommandLine:
             hypernetworks=(*self.hypernetwork_dirs, *self._older("models/hypernetworks")),
             loras=(*self.lora_dirs, *self._older("models/Lora", "models/LyCORIS")),
             upscalers=(*self.upscaler_dirs, *self._older(*OLDER_UPSCALERS)),
+            face_restorers=(*self.face_restorer_dirs, *self._older("models/GFPGAN", "models/Codeformer")),
         )
 
     def all_styles_files(self) -> tuple[Path, ...]:
@@ -172,6 +162,7 @@ class CommandLine:
             cors_origins_regex=self.cors_origins_regex,
             gradio_folders=(self.folders().outputs, *self.gradio_allowed_paths),
             allow_stop=self.api_server_stop,
+            localizations=self.localizations_dir or self.folders().data / "localizations",
             flags=self.as_flags(),
         )
 
@@ -184,202 +175,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
-
-
-class _Parser(argparse.ArgumentParser):
-    """Errors are one sentence and exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def _parser(program: str) -> _Parser:
-    parser = _Parser(
-        prog=program, allow_abbrev=False, description="Easel: pictures from text, in your browser."
-    )
-    _add_server(parser)
-    _add_folders(parser)
-    _add_start(parser)
-    for flag in LATER:
-        parser.add_argument(flag, nargs="*", action=Told, default=[], help=argparse.SUPPRESS)
-    for flag in NO_EFFECT:
-        parser.add_argument(flag, nargs="*", action=Told, default=[], help=argparse.SUPPRESS)
-    for flag in REFUSED:
-        parser.add_argument(flag, action=Refused, nargs=0, default=None, help=argparse.SUPPRESS)
-    return parser
-
-
-def _add_server(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("Server")
-    add: Callable[..., Any] = group.add_argument
-    add("--port", type=port, default=7860, metavar="N", help="port to listen on (7860)")
-    add("--listen", action="store_true", help="be reachable from other machines; needs a password")
-    add("--server-name", metavar="ADDRESS", help="address to listen on; beyond localhost it needs a password")
-    add("--share", action="store_true", help=argparse.SUPPRESS)
-    add("--nowebui", action="store_true", help="the API only, no page")
-    add("--api", action="store_true", help="accepted; the API is always on")
-    add(
-        "--gradio-auth",
-        type=users,
-        default=[],
-        metavar="NAME:PASSWORD",
-        help="password for the page",
-    )
-    add(
-        "--gradio-auth-path",
-        type=users_file,
-        default=[],
-        metavar="FILE",
-        help="the same from a file",
-    )
-    add("--api-auth", type=users, default=[], metavar="NAME:PASSWORD", help="password for /sdapi")
-    add("--api-log", action="store_true", help="log requests to the API")
-    add("--api-server-stop", action="store_true", help="allow stopping the server through the API")
-    add(
-        "--cors-allow-origins",
-        type=names,
-        default=[],
-        metavar="SITE",
-        help="web sites that may use the API",
-    )
-    add(
-        "--cors-allow-origins-regex",
-        type=pattern,
-        metavar="PATTERN",
-        help="the same as a regular expression",
-    )
-    add(
-        "--host-names",
-        type=names,
-        default=[],
-        metavar="NAME",
-        help="further names of this server",
-    )
-    add("--tls-keyfile", type=existing_file, metavar="FILE", help="key for HTTPS")
-    add("--tls-certfile", type=existing_file, metavar="FILE", help="certificate for HTTPS")
-    add("--subpath", default="", metavar="PATH", help="path of the page behind a reverse proxy")
-    add(
-        "--gradio-allowed-path",
-        type=existing_folder,
-        action="append",
-        default=[],
-        metavar="FOLDER",
-        help="may be shown",
-    )
-    add(
-        "--timeout-keep-alive",
-        type=seconds,
-        default=30,
-        metavar="SECONDS",
-        help="idle connections (30)",
-    )
-
-
-def _add_folders(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("Folders")
-    add: Callable[..., Any] = group.add_argument
-    add("--data-dir", type=folder, metavar="FOLDER", help="models, outputs, settings")
-    add(
-        "--models-dir",
-        type=folder,
-        metavar="FOLDER",
-        help="models, where they are kept elsewhere",
-    )
-    add(
-        "--ckpt",
-        type=existing_file,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a checkpoint to use",
-    )
-    add(
-        "--ckpt-dir",
-        type=existing_folder,
-        action="append",
-        default=[],
-        metavar="FOLDER",
-        help="more checkpoints",
-    )
-    folders: tuple[tuple[str, str], ...] = (
-        ("--vae-dir", "more VAEs"),
-        ("--embeddings-dir", "more textual-inversion embeddings"),
-        ("--hypernetwork-dir", "more hypernetworks"),
-        ("--lora-dir", "more networks of the LoRA family"),
-    )
-    for flag, text in folders:
-        add(flag, type=folder, action="append", default=[], metavar="FOLDER", help=text)
-    for flag in ("--lyco-dir", "--lyco-dir-backcompat"):
-        add(flag, dest="lora_dir", type=folder, action="append", help=argparse.SUPPRESS)
-    for flag in UPSCALER_FLAGS:
-        add(
-            flag,
-            dest="upscaler_dir",
-            type=folder,
-            action="append",
-            default=[],
-            metavar="FOLDER",
-            help="more upscalers" if flag == UPSCALER_FLAGS[0] else argparse.SUPPRESS,
-        )
-    add(
-        "--vae-path",
-        type=existing_file,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a VAE to add to the list",
-    )
-    add(
-        "--a1111-home",
-        type=existing_folder,
-        metavar="FOLDER",
-        help="use the models, styles and settings of an older install",
-    )
-    add(
-        "--styles-file",
-        type=any_file,
-        action="extend",
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="files with styles (styles.csv in the data folder); * stands for several",
-    )
-
-
-def _add_start(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("Start")
-    add: Callable[..., Any] = group.add_argument
-    add("--autolaunch", action="store_true", default=False, help="open the browser")
-    add("--no-autolaunch", action="store_true", help="don't open the browser")
-    add("--theme", choices=("light", "dark"), help="colours of the page (the system's choice)")
-    add(
-        "--loglevel",
-        type=level,
-        default="INFO",
-        metavar="LEVEL",
-        help=", ".join(LOG_LEVELS),
-    )
-    add("--skip-load-model-at-start", action="store_true", help="load the checkpoint with the first job")
-    add("--no-half", action="store_true", help="compute in 32 bits")
-    add("--no-half-vae", action="store_true", help="decode pictures in 32 bits")
-    add(
-        "--precision",
-        choices=("full", "half", "autocast"),
-        help="full: 32 bits; half: 16 bits, on the CPU too",
-    )
-    add(
-        "--medvram",
-        action="store_true",
-        help="save graphics memory: one part of a model on the card at a time",
-    )
-    add("--medvram-sdxl", action="store_true", help="the same for SDXL only")
-    add("--lowvram", action="store_true", help="save more graphics memory, and be much slower")
-    add("--disable-nan-check", action="store_true", help="don't look for results that are no numbers")
-    add("--use-cpu", nargs="+", default=[], metavar="NAME", help="compute on the CPU")
-    add("--device-id", metavar="N", help="which graphics card")
-    add("--disable-all-extensions", action="store_true", help="load no extension")
-    add("--disable-extra-extensions", action="store_true", help="load only extensions that came along")
-    add("--enable-insecure-extension-access", action="store_true", help="switch extensions from any page")
 
 
 def is_local(address: str) -> bool:
@@ -397,7 +192,7 @@ def parse(arguments: Sequence[str], program: str = "webui.py", *, warn: bool = T
 
     Raises: SystemExit: code 2 after a sentence on stderr, for values that can't be used; 0 after `--help`.
     """
-    parser = _parser(program)
+    parser = make_parser(program)
     values, rest = parser.parse_known_args(list(arguments))
     if warn:
         _warn_of_unknown(parser, rest)
@@ -420,6 +215,8 @@ def parse(arguments: Sequence[str], program: str = "webui.py", *, warn: bool = T
         hypernetwork_dirs=tuple(values.hypernetwork_dir),
         lora_dirs=tuple(values.lora_dir),
         upscaler_dirs=tuple(values.upscaler_dir),
+        face_restorer_dirs=tuple(values.face_restorer_dir),
+        localizations_dir=values.localizations_dir,
         older_home=values.a1111_home,
         styles_files=tuple(values.styles_file),
         api_auth=tuple(values.api_auth),
@@ -455,7 +252,7 @@ def parse(arguments: Sequence[str], program: str = "webui.py", *, warn: bool = T
 
 def warn_of_unknown(words: Sequence[str], program: str = "webui.py") -> None:
     """Say on stderr which words of the command line nobody knows, extensions included."""
-    _warn_of_unknown(_parser(program), words)
+    _warn_of_unknown(make_parser(program), words)
 
 
 def _extensions(
@@ -466,7 +263,7 @@ def _extensions(
     return "extra disabled" if values.disable_extra_extensions else "none disabled"
 
 
-def _check(parser: _Parser, values: argparse.Namespace, listen: bool, password: bool) -> None:
+def _check(parser: Parser, values: argparse.Namespace, listen: bool, password: bool) -> None:
     if (listen or values.share) and not password:
         parser.error(
             "everybody on the network could use this machine. Add a password (--gradio-auth name:password), "

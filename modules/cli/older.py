@@ -12,13 +12,10 @@ _NOT_NEEDED = "not needed any more."
 
 LATER: dict[str, str] = {
     "--textual-inversion-templates-dir": "training is not there yet.",
-    "--ldsr-models-path": "upscalers are not there yet.",
-    "--gfpgan-dir": "face restoration is not there yet.",
-    "--gfpgan-model": "face restoration is not there yet.",
-    "--gfpgan-models-path": "face restoration is not there yet.",
-    "--codeformer-models-path": "face restoration is not there yet.",
+    "--ldsr-models-path": "LDSR is not there; other upscalers go into models/ESRGAN.",
+    "--gfpgan-dir": "GFPGAN's program is not needed; put its file into models/GFPGAN.",
+    "--gfpgan-model": "put the file into models/GFPGAN.",
     "--clip-models-path": "describing pictures is not there yet.",
-    "--localizations-dir": "other languages are not there yet.",
     "--ui-settings-file": "the settings are in settings.json in the data folder.",
     "--ui-config-file": "the page has no file of its own for its defaults yet.",
     "--config": "the model's kind is read from the checkpoint file itself.",

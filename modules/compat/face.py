@@ -144,8 +144,11 @@ class OlderFace:
     def page_built(self, page: gr.Blocks) -> None:
         """See `OlderFace`."""
         from modules.compat import shared
+        from modules.compat.rendering import render_at_once
 
         shared.demo = page
+        if self._loaded:
+            render_at_once(page)
         for runner, _ in _TABS:
             for script in runner.scripts:
                 if script.controls is None:  # it was refused
@@ -158,6 +161,10 @@ class OlderFace:
         if page is None:
             for runner, _ in _TABS:
                 runner.ensure_controls()
+        if page is not None and self._has_older():
+            from modules.compat.page_files import serve_files
+
+            serve_files(app)
         routes = app.router.routes
         before = list(routes)
         script_callbacks.app_started_callback(page, app)
@@ -170,15 +177,18 @@ class OlderFace:
 
     def head(self) -> str:
         """See `OlderFace`. They block: the extensions' own scripts are deferred, and find them done."""
-        loaded = self._house.plugins.loaded()
-        javascript = any(one.about.javascript and one.about.entry is None for one in loaded)
-        if not (self._loaded or javascript) or not JAVASCRIPT.is_dir():
+        if not self._has_older() or not JAVASCRIPT.is_dir():
             return ""
         lines = []
         for file in sorted(JAVASCRIPT.glob("*.js")):
             mark = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
             lines.append(f'<script src="easel/static/older/{html.escape(file.name)}?v={mark}"></script>')
         return "\n".join(lines)
+
+    def _has_older(self) -> bool:
+        """Whether there are scripts of extensions for the older UI, Python or JavaScript."""
+        loaded = self._house.plugins.loaded()
+        return bool(self._loaded) or any(one.about.javascript and one.about.entry is None for one in loaded)
 
     # ── The API ─────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -430,5 +430,6 @@ def _take_tags_off() -> None:
     from modules.compat.extra_networks import older_networks
 
     model = house.house().models.loaded if house.is_open() else None
-    for kind in older_networks() if model is not None else ():
-        kind.set(model, ())
+    if model is not None:
+        for kind in older_networks():
+            kind.set(model, ())

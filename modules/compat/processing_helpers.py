@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modules.generation.requests import new_seed
@@ -14,15 +15,24 @@ if TYPE_CHECKING:
     from modules.compat.processing_objects import StableDiffusionProcessing
 
 
+class _Random(threading.local):
+    """Where random seeds come from in this thread: a script's job draws the same again after a crash."""
+
+    seed: Callable[[], int] = staticmethod(new_seed)
+
+
+random = _Random()
+
+
 def get_fixed_seed(seed: Any) -> Any:
     """The seed as a number; a random one for None, "" and -1."""
     if seed is None or seed == "":
-        return new_seed()
+        return random.seed()
     try:
         seed = int(seed)
     except (TypeError, ValueError):
-        return new_seed()
-    return new_seed() if seed == -1 else seed
+        return random.seed()
+    return random.seed() if seed == -1 else seed
 
 
 def fix_seed(p: StableDiffusionProcessing) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from modules.compat import house, script_calls
+from modules.compat import house, processing_helpers, script_calls
 from modules.compat.older_options import option
 from modules.compat.older_run import MARK, OlderRun, Promise, runs
 from modules.compat.processed import Processed
@@ -45,12 +45,12 @@ _here = _Here()
 @contextmanager
 def in_studio(studio: Studio) -> Iterator[list[GeneratedImage]]:
     """Within it this thread is at work on a script, and `process_images` makes its pictures there: a list of them."""
-    before = _here.studio, _here.made
-    _here.studio, _here.made = studio, []
+    before = _here.studio, _here.made, processing_helpers.random.seed
+    _here.studio, _here.made, processing_helpers.random.seed = studio, [], studio.draw_seed
     try:
         yield _here.made
     finally:
-        _here.studio, _here.made = before
+        _here.studio, _here.made, processing_helpers.random.seed = before
 
 
 def process_images(p: StableDiffusionProcessing) -> Processed:

@@ -13,7 +13,7 @@ from modules.compat.older_options import state
 from modules.compat.sd_conditions import conditioning_of, guidance_of
 from modules.compat.sd_model_text import usable
 from modules.faults import NotPossibleNow
-from modules.generation.batch import model_sigmas
+from modules.generation.batch import model_sigmas, windows_of
 from modules.generation.options import SamplingOptions
 from modules.models.placement import placed
 from modules.sampling.catalogue import Sampler as Line
@@ -23,6 +23,7 @@ from modules.sampling.predictor import Predictor
 from modules.sampling.sample import SamplerSettings, Start, Stopped, sample
 from modules.sampling.schedules import ModelSigmas
 from modules.sampling.schedules import sigmas as make_sigmas
+from modules.sampling.windows import Windows
 
 if TYPE_CHECKING:
     from modules.compat.sd_samplers_common import Sampler
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 class ModelWrap:
     """The model without guidance in k-diffusion's terms: called with `clean + sigma * noise`, it gives the clean.
 
-    Args: sigmas: the noise levels; model: None: only these.
+    Args: sigmas: the noise levels; model: None: only these; windows: in which it sees large latents.
     """
 
-    def __init__(self, sigmas: ModelSigmas, model: Any = None) -> None:
+    def __init__(self, sigmas: ModelSigmas, model: Any = None, windows: Windows | None = None) -> None:
         self.ours = sigmas
         self.inner_model = model
+        self.windows = windows
         self.sigmas, self.log_sigmas = sigmas.sigmas, sigmas.log_sigmas
         self.quantize = False
 
@@ -77,7 +79,7 @@ class ModelWrap:
     def __call__(self, x: Tensor, sigma: Tensor, cond: Any = None, **options: Any) -> Tensor:
         """Denoised latents `[B, 4, h, w]`."""
         model: LatentDiffusion = self.inner_model.loaded
-        predictor = Predictor(model.unet, model.prediction)
+        predictor = Predictor(model.unet, model.prediction, self.windows)
         with placed(model, "unet"), torch.no_grad():
             return predictor(x, sigma, self.ours.to_timestep(sigma), [conditioning_of(cond)])[0]
 
@@ -93,7 +95,7 @@ class OlderDenoiser:
         """The model without guidance."""
         from modules.compat.sd_models import model_data
 
-        return ModelWrap(self.denoiser.sigmas, model_data.sd_model)
+        return ModelWrap(self.denoiser.sigmas, model_data.sd_model, self.denoiser.windows)
 
     def __call__(self, x: Tensor, sigma: Any, **extra_args: Any) -> Tensor:
         """Args: x: `clean + sigma * noise`; sigma: a number, or `[B]`."""
@@ -155,6 +157,7 @@ def run(
     def on_step(done: int, denoised: Tensor) -> None:
         sampler.callback_state({"i": done - 1, "denoised": denoised, "x": denoised})
 
+    request = getattr(p, "easel_request", None)
     denoiser = GuidedDenoiser(
         model.unet,
         model_sigmas(model, SamplingOptions()),
@@ -162,6 +165,7 @@ def run(
         model.prediction,
         before_call=stop_if_asked,
         mask=mask,
+        windows=None if request is None else windows_of(request.sampling, model),
     )
     given: Any = _GivenNoise(p, noise)
     with placed(model, "unet"):
@@ -186,7 +190,7 @@ def guided(
     wrap: ModelWrap = owner.inner_model
     model: LatentDiffusion = wrap.inner_model.loaded
     guidance = _guidance(model, cond, uncond, scale, picture, x, None)
-    denoiser = GuidedDenoiser(model.unet, wrap.ours, guidance, model.prediction)
+    denoiser = GuidedDenoiser(model.unet, wrap.ours, guidance, model.prediction, windows=wrap.windows)
     denoiser.calls = owner.step
     with placed(model, "unet"), torch.no_grad():
         denoised = usable(denoiser(x, sigma))

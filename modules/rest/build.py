@@ -17,6 +17,7 @@ from modules.rest import (
     inputs,
     internal,
     later,
+    localization,
     merging,
     models,
     networks,
@@ -34,6 +35,7 @@ from modules.rest.errors import NotFound, SafeJSONResponse, UnexpectedErrors, in
 from modules.rest.generation import Generation
 from modules.rest.gradio_files import GradioFileGuard
 from modules.rest.guard import BodyGuard, HostGuard, OriginGuard, PasswordGuard, SecurityHeaders
+from modules.rest.localization import Languages
 from modules.rest.picture_folders import PictureFolders
 from modules.rest.services import RestServices, ServerOptions
 from modules.rest.tasks import Tasks
@@ -63,6 +65,7 @@ def build_app(
     closing, tasks = Closing(), Tasks()
     outputs = services.pictures.outputs
     # others can reach a server that listens: they get at its own folders only
+    languages = Languages(services, options.localizations)
     folders = PictureFolders((outputs, outputs.parent) if options.listen else ())
     app.state.closing = closing
     generation = Generation(services, closing, tasks)
@@ -84,7 +87,8 @@ def build_app(
         events.routes(services, closing, tasks, heartbeat),
         gallery.routes(services),
         prompts.routes(services),
-        settings.routes(services),
+        settings.routes(services, languages),
+        localization.routes(services, languages),
         styles.routes(services),
         static.routes(options.static_root),
         extensions.routes(services.extensions, services.restart),

@@ -257,6 +257,7 @@ class ServerOptions:
         gradio_folders: folders whose files a page's request may name, besides Gradio's own for uploads.
         allow_stop: `/sdapi/v1/server-stop` and `server-kill` end the program.
         static_root: the folder with `style.css` and `javascript/`; None is the program's.
+        localizations: the user's folder with translations of the page.
         flags: the command line for `/sdapi/v1/cmd-flags`; no passwords.
     """
 
@@ -271,6 +272,7 @@ class ServerOptions:
     gradio_folders: tuple[Path, ...] = ()
     allow_stop: bool = False
     static_root: Path | None = None
+    localizations: Path | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from modules.faults import UnknownName
 from modules.rest.bodies import CheckedRoute
 from modules.rest.errors import brief
+from modules.rest.localization import Languages, choices
 from modules.rest.older_options import apart, change_options, groups_of
 from modules.rest.options import filename_of
 from modules.rest.services import RestServices
@@ -31,6 +32,7 @@ _LABELS = {
     "previews.enabled": "Show previews",
     "previews.every_steps": "Steps between previews",
     "previews.every_seconds": "Seconds between previews",
+    "page.localization": "Language",
     "extensions.disable": "Extensions that are off",
 }
 """Where the name alone says too little; every other setting is called by its name."""
@@ -97,7 +99,7 @@ def _control(facts: dict[str, Any]) -> dict[str, Any] | None:
     return {"control": "text", "empty": empty} if kind.get("type") == "string" else None
 
 
-def routes(services: RestServices) -> APIRouter:
+def routes(services: RestServices, languages: Languages) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/easel", tags=["easel"], route_class=CheckedRoute)
 
@@ -107,6 +109,7 @@ def routes(services: RestServices) -> APIRouter:
         files = {
             "model.checkpoint": [filename_of(one) for one in services.checkpoints()],
             "model.vae": ["Automatic", "None", *(name for name, _ in services.vaes())],
+            "page.localization": choices(languages),
         }
         groups = describe(services.settings.current)
         for one in (one for group in groups for one in group["settings"]):

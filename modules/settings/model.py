@@ -139,6 +139,15 @@ class PreviewSettings(_Group):
     method: PreviewMethod = Field("Linear", description="How latents become a preview.")
 
 
+class PageSettings(_Group):
+    """The page itself."""
+
+    localization: str = Field(
+        "None",
+        description="The language of the page, from extensions or the folder localizations. Load it anew.",
+    )
+
+
 class ExtensionSettings(_Group):
     """Which extensions are on, and their own settings."""
 
@@ -161,4 +170,5 @@ class Settings(_Group):
     upscaling: UpscalingSettings = UpscalingSettings()
     saving: SavingSettings = SavingSettings()
     previews: PreviewSettings = PreviewSettings()
+    page: PageSettings = PageSettings()
     extensions: ExtensionSettings = ExtensionSettings()

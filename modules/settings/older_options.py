@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 SETTINGS: dict[str, str] = {
+    "localization": "page.localization",
     "sd_model_checkpoint": "model.checkpoint",
     "sd_checkpoints_limit": "model.kept",
     "sd_vae": "model.vae",
@@ -97,5 +98,4 @@ FIXED: dict[str, Any] = {
     "use_downcasted_alpha_bar": False,
     "live_previews_image_format": "png",
     "show_progressbar": True,
-    "localization": "None",
 }

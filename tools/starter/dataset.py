@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,20 @@ def _draw_chunk(first_seed: int, count: int, size: int, world: int) -> tuple[np.
     return pictures, facts
 
 
+def _chunks(
+    first_seed: int, count: int, size: int, workers: int, world: int
+) -> Iterator[tuple[np.ndarray, list[Facts]]]:
+    """The scenes in order, drawn by processes of their own where there are several chunks."""
+    chunks = [(first_seed + s, min(CHUNK, count - s), size, world) for s in range(0, count, CHUNK)]
+    if workers < 2 or len(chunks) < 2:
+        yield from (_draw_chunk(*chunk) for chunk in chunks)
+        return
+    # not forked: a copy of a process in which OpenCV or torch have threads can stand still for ever
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for job in [pool.submit(_draw_chunk, *chunk) for chunk in chunks]:
+            yield job.result()
+
+
 def build(
     folder: Path,
     count: int,
@@ -75,15 +91,9 @@ def build(
             pictures_file, mode="w+", dtype=np.uint8, shape=(count, size, size, 3)
         )
         facts: list[Facts] = []
-        starts = range(0, count, CHUNK)
-        with ProcessPoolExecutor(workers) as pool:
-            jobs = [
-                pool.submit(_draw_chunk, first_seed + s, min(CHUNK, count - s), size, world) for s in starts
-            ]
-            for start, job in zip(starts, jobs, strict=True):
-                drawn, some = job.result()
-                pictures[start : start + len(drawn)] = drawn
-                facts += some
+        for drawn, some in _chunks(first_seed, count, size, workers, world):
+            pictures[len(facts) : len(facts) + len(drawn)] = drawn
+            facts += some
         pictures.flush()
         about = {"world": world, "count": count, "size": size, "first_seed": first_seed}
         pictures_file.with_suffix(".json").write_text(json.dumps(about) + "\n", encoding="utf-8")

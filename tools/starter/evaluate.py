@@ -140,7 +140,7 @@ def about(checkpoint: Path, seed: int, world: int) -> dict[str, Any]:
 def report(progress: Progress, asked: Sequence[Trial], judge: Judge) -> dict[str, Any]:
     """The figures: agreement for each fact with the judge's own accuracy and what guessing would give."""
     options = questions(judge.world)
-    counts = agreement(progress.found, [trial.told for trial in asked])
+    counts = agreement(progress.found[: len(asked)], [trial.told for trial in asked])
     facts = {
         name: {
             "agreement": round(counts[name][0] / counts[name][1], 4),

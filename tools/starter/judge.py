@@ -133,18 +133,30 @@ class Judge:
     world: int
     accuracy: dict[str, float]
 
-    @torch.inference_mode()
-    def answers(self, pictures: np.ndarray, batch: int = 64) -> list[Answers]:
+    def answers(self, pictures: np.ndarray) -> list[Answers]:
         """What it sees in pictures (uint8 `[B, H, W, 3]`): an answer to every question, also to idle ones."""
+        options = questions(self.world)
+        best = {name: chances.argmax(1) for name, chances in self.chances(pictures).items()}
+        return [{name: options[name][best[name][row]] for name in options} for row in range(len(pictures))]
+
+    @torch.inference_mode()
+    def chances(self, pictures: np.ndarray, batch: int = 64) -> dict[str, np.ndarray]:
+        """For each question how sure it is of each answer: float `[B, answers]`, each row with the sum 1."""
         asked = questions(self.world)
         where = next(self.net.parameters()).device
-        found: list[Answers] = []
-        for i in range(0, len(pictures), batch):
-            logits = self.net(as_input(pictures[i : i + batch]).to(where)).cpu()
-            parts = logits.split([len(options) for options in asked.values()], 1)
-            best = {name: part.argmax(1).tolist() for name, part in zip(asked, parts, strict=True)}
-            found += [{name: asked[name][best[name][row]] for name in asked} for row in range(len(logits))]
-        return found
+        sizes = [len(options) for options in asked.values()]
+        parts = [
+            self.net(as_input(pictures[i : i + batch]).to(where)).cpu().split(sizes, 1)
+            for i in range(0, len(pictures), batch)
+        ]
+        return {
+            name: torch.cat([part[n] for part in parts]).softmax(1).numpy() for n, name in enumerate(asked)
+        }
+
+    def sure(self, pictures: Sequence[np.ndarray], question: str, answer: str) -> float:
+        """How sure it is of an answer on the mean of the pictures, 0 to 1."""
+        column = questions(self.world)[question].index(answer)
+        return float(self.chances(np.stack(pictures))[question][:, column].mean())
 
 
 def agreement(found: Sequence[Answers], told: Sequence[Answers]) -> dict[str, tuple[int, int]]:

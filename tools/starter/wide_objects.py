@@ -71,9 +71,9 @@ def train(pen: Pen, colour: Rgb) -> None:
 def windmill(pen: Pen, colour: Rgb) -> None:
     """A windmill with a pointed cap and four sails of lattice."""
     sail: Rgb = (250, 240, 218)
-    pen.draw(colour, poly((-0.25, 0), (0.25, 0), (0.16, 0.6), (-0.16, 0.6)))
-    pen.fill(darker(colour, 0.16), poly((0.11, 0), (0.25, 0), (0.16, 0.6), (0.07, 0.6)))
-    pen.draw(roof_for(colour), poly((-0.2, 0.58), (-0.13, 0.72), (0, 0.79), (0.13, 0.72), (0.2, 0.58)))
+    pen.draw(colour, poly((-0.3, 0), (0.3, 0), (0.18, 0.6), (-0.18, 0.6)))
+    pen.fill(darker(colour, 0.16), poly((0.18, 0), (0.3, 0), (0.18, 0.6), (0.11, 0.6)))
+    pen.draw(roof_for(colour), poly((-0.22, 0.58), (-0.14, 0.72), (0, 0.79), (0.14, 0.72), (0.22, 0.58)))
     pen.draw(WOOD, box(-0.08, 0, 0.08, 0.17), ellipse(0, 0.17, 0.08, 0.07))
     window(pen, 0, 0.38, 0.11, 0.11)
     hub = (0.0, 0.64)
@@ -85,10 +85,10 @@ def windmill(pen: Pen, colour: Rgb) -> None:
         ) -> tuple[float, float]:
             return (hub[0] + far * along[0] + aside * across[0], hub[1] + far * along[1] + aside * across[1])
 
-        pen.draw(sail, poly(at(0.1, 0.0), at(0.1, 0.12), at(0.46, 0.14), at(0.46, 0.0)))
-        pen.fill(WOOD, stroke(0.03, at(0, 0), at(0.48, 0)))
-        pen.fill((196, 164, 120), *[stroke(0.012, at(far, 0), at(far, 0.125)) for far in (0.2, 0.29, 0.38)])
-    pen.draw(WOOD, ellipse(*hub, 0.05, 0.05))
+        pen.draw(sail, poly(at(0.1, 0.0), at(0.1, 0.1), at(0.46, 0.12), at(0.46, 0.0)))
+        pen.fill(darker(colour, 0.3), stroke(0.03, at(0, 0), at(0.48, 0)))
+        pen.fill((196, 164, 120), *[stroke(0.012, at(far, 0), at(far, 0.105)) for far in (0.2, 0.29, 0.38)])
+    pen.draw(darker(colour, 0.3), ellipse(*hub, 0.05, 0.05))
 
 
 def apple(pen: Pen, colour: Rgb) -> None:

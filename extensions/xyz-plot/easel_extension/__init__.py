@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Literal
 
-from modules.plugins.hooks import Me, Script, hookimpl
+from modules.plugins.hooks import Kind, Me, Script, hookimpl
 
 from .plot import DEFAULTS, TITLE, run
 
@@ -19,7 +19,8 @@ def build(kind: Literal["txt2img", "img2img"], me: Me) -> dict[str, Any]:
 @hookimpl
 def scripts(me: Me) -> list[Script]:
     aliases = ("x/y/z plot", "xyz plot", "xyz_grid", "xyz-plot")
-    plot, pictures = partial(run, me=me), ("img2img", "inpaint", "outpaint")
+    plot = partial(run, me=me)
+    pictures: tuple[Kind, ...] = ("img2img", "inpaint", "outpaint")
     return [
         Script(TITLE, plot, partial(build, "txt2img", me), DEFAULTS, ("txt2img",), aliases),
         Script(TITLE, plot, partial(build, "img2img", me), DEFAULTS, pictures, aliases),

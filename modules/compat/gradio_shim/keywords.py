@@ -34,6 +34,8 @@ def for_constructor(native: type, given: Keywords, *, defaults: bool = True) -> 
     for base in reversed(native.__mro__):
         if (change := _CHANGES.get(base.__name__)) is not None:
             change(words, defaults)
+    if words.get("visible") is False:  # Gradio 3 had it on the page all the same, and scripts look for it there
+        words["visible"] = "hidden"
     known = parameters(native)
     unknown = [name for name in words if name not in known]
     for name in unknown:
@@ -76,6 +78,13 @@ def _sources(words: Keywords, defaults: bool) -> None:
     words["type"] = _FILE_TYPES.get(str(words.get("type")), words.get("type"))
     if words["type"] is None:
         del words["type"]
+
+
+def _recorded(words: Keywords, defaults: bool) -> None:
+    """Sound and films: they can't be pasted."""
+    _sources(words, defaults)
+    if "sources" in words:
+        words["sources"] = [source for source in words["sources"] if source != "clipboard"]
 
 
 def _image(words: Keywords, defaults: bool) -> None:
@@ -139,8 +148,8 @@ _CHANGES: dict[str, Callable[[Keywords, bool], None]] = {
     "Component": _component,
     "Image": _image,
     "ImageEditor": _image,
-    "Video": _sources,
-    "Audio": _sources,
+    "Video": _recorded,
+    "Audio": _recorded,
     "File": _file,
     "UploadButton": _file,
     "Button": _button,
