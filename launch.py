@@ -495,9 +495,7 @@ def __getattr__(name: str) -> object:
     """What extensions of the older UI look for here (`launch.run_pip`, ...); asked for by nobody else."""
     if name.startswith("__"):
         raise AttributeError(name)
-    from modules.compat import launch_utils
-
-    return getattr(launch_utils, name)
+    return getattr(importlib.import_module("modules.compat.launch_utils"), name)
 
 
 if __name__ == "__main__":

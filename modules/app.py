@@ -6,11 +6,11 @@ Nothing here imports torch or Gradio; they come with the first job and the page.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from modules import older_face, screen_facts
 from modules.compute import Compute, ComputeOptions, choose
 from modules.faults import UnknownName
 from modules.folders import Folders
@@ -30,7 +30,7 @@ from modules.jobs.pictures import PictureIndex
 from modules.jobs.queue import JobQueue
 from modules.jobs.terminal import TerminalBar
 from modules.jobs.worker import Worker
-from modules.models.catalogue import Checkpoint, CheckpointCatalogue
+from modules.models.catalogue import CheckpointCatalogue
 from modules.models.file_cache import FileCache
 from modules.models.store import ModelStore
 from modules.models.vae_catalogue import VaeCatalogue
@@ -52,9 +52,8 @@ from modules.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from modules.pages.services import CheckpointChoice, PageServices
-    from modules.plugins.extension import Extension
-    from modules.rest.services import CheckpointInfo, RestServices, SamplerInfo, SchedulerInfo
+    from modules.pages.services import PageServices
+    from modules.rest.services import RestServices
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ class Application:
         self.merger.close()
         self.worker.close()
         self.plugins.close()
-        _close_older_face()
+        older_face.close_face()
         self.database.close()
         self.cache.close()
 
@@ -131,9 +130,9 @@ class Application:
             events=self.events,
             settings=self.settings,
             worker=self.worker,
-            samplers=_sampler_infos,
-            schedulers=_scheduler_infos,
-            checkpoints=lambda: [_checkpoint_info(c) for c in self.checkpoints.all()],
+            samplers=screen_facts.sampler_infos,
+            schedulers=screen_facts.scheduler_infos,
+            checkpoints=lambda: [screen_facts.checkpoint_info(c) for c in self.checkpoints.all()],
             refresh_checkpoints=self.refresh_models,
             version=f"Easel {VERSION}",
             shut_down=shut_down,
@@ -171,7 +170,7 @@ class Application:
             settings=self.settings,
             samplers=lambda: [sampler.name for sampler in all_samplers()],
             schedulers=lambda: [scheduler.label for scheduler in all_schedulers()],
-            checkpoints=lambda: [_checkpoint_choice(c) for c in self.checkpoints.all()],
+            checkpoints=lambda: [screen_facts.checkpoint_choice(c) for c in self.checkpoints.all()],
             refresh_checkpoints=self.refresh_models,
             extension_tabs=self.plugins.tabs,
             extension_controls=self.plugins.page.build_controls,
@@ -314,42 +313,9 @@ def build(
             warm_up=(lambda: engine.prepare(_chosen_checkpoint(settings, catalogue))) if warm_up else None,
         ),
     )
-    if any(_is_older(extension) for extension in plugins.loaded()):
-        _open_older_face(application, networks, flags or {})
+    if any(older_face.is_older(extension) for extension in plugins.loaded()):
+        older_face.open_face(application, networks, flags or {})
     return application
-
-
-def _is_older(extension: Extension) -> bool:
-    """Whether an extension may expect what the older UI gives: scripts, or JavaScript and nothing of ours."""
-    about = extension.about
-    return bool(about.scripts) or (bool(about.javascript) and about.entry is None)
-
-
-def _open_older_face(application: Application, networks: Networks, flags: Mapping[str, Any]) -> None:
-    """Load the extensions of the older UI, and give them the services under their older names."""
-    try:
-        from modules.compat.extra_networks import older_networks
-        from modules.compat.face import OlderFace
-        from modules.compat.house import House, enter
-
-        services = {
-            field.name: getattr(application, field.name) for field in fields(House) if field.name != "flags"
-        }
-        house = House(**services, flags=MappingProxyType(dict(flags)))
-        enter(house)
-        for kind in older_networks():
-            networks.add(kind)
-        application.plugins.attach(OlderFace(house))
-    except Exception:
-        log.exception("Extensions of the older UI can't be loaded")
-
-
-def _close_older_face() -> None:
-    """The older names stand for nothing any more."""
-    import sys
-
-    if "modules.compat.house" in sys.modules:
-        sys.modules["modules.compat.house"].enter(None)
 
 
 def _chosen_checkpoint(settings: SettingsStore, catalogue: CheckpointCatalogue) -> str | None:
@@ -366,43 +332,3 @@ def _chosen_checkpoint(settings: SettingsStore, catalogue: CheckpointCatalogue) 
 
 def _vae_files(vaes: VaeCatalogue) -> list[tuple[str, Path]]:
     return [(vae.name, vae.path) for vae in vaes.all()]
-
-
-def _sampler_infos() -> list[SamplerInfo]:
-    from modules.rest.services import SamplerInfo
-
-    return [SamplerInfo(s.name, s.aliases, s.options()) for s in all_samplers()]
-
-
-def _scheduler_infos() -> list[SchedulerInfo]:
-    from modules.rest.services import SchedulerInfo
-
-    return [
-        SchedulerInfo(s.name, s.label, s.aliases, s.default_rho, s.needs_inner_model)
-        for s in all_schedulers()
-    ]
-
-
-def _checkpoint_info(checkpoint: Checkpoint) -> CheckpointInfo:
-    from modules.rest.services import CheckpointInfo
-
-    return CheckpointInfo(
-        title=checkpoint.title,
-        name=checkpoint.name,
-        hash=checkpoint.short_hash,
-        sha256=checkpoint.sha256,
-        path=checkpoint.path,
-        config=str(checkpoint.yaml) if checkpoint.yaml else None,
-    )
-
-
-def _checkpoint_choice(checkpoint: Checkpoint) -> CheckpointChoice:
-    from modules.pages.services import CheckpointChoice
-
-    return CheckpointChoice(
-        title=checkpoint.title,
-        name=checkpoint.name,
-        resolution=checkpoint.resolution,
-        description=checkpoint.description,
-        examples=checkpoint.examples,
-    )

@@ -15,9 +15,11 @@ MODULES = ROOT / "modules"
 
 # A room may import from its own folder and from lower floors, and not from its neighbours on the same floor.
 FLOORS: dict[str, int] = {
-    "server": 10,
-    "older_settings": 9,
-    "app": 8,
+    "server": 11,
+    "older_settings": 10,
+    "app": 9,
+    "older_face": 8,
+    "screen_facts": 8,
     "cli": 7,
     "compat": 7,
     "pages": 6,
@@ -73,7 +75,7 @@ def test_imports_point_downwards() -> None:
         for line, target in rooms_of(path):
             down = FLOORS[target] < FLOORS[room] or target == room or (room, target) in NEIGHBOURS
             # the older UI's names are for extensions; who builds everything builds them too
-            if not down or (target == "compat" and room not in ("compat", "app")):
+            if not down or (target == "compat" and room not in ("compat", "older_face")):
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {target}")
     assert not wrong, "\n".join(wrong)
 

@@ -131,6 +131,7 @@ def test_script(load: Load, models: ModelStore) -> None:
     two, nine, grid = made(manager, models, script=call)
     assert "CFG scale: 2.0," in two.infotext and "CFG scale: 9.0," in nine.infotext
     assert (grid.kind, grid.number, grid.image.size) == ("grid", 2, (128, 48))
+    assert len({picture.seed for picture in made(manager, models, script=call, seed=-1)}) == 1
     with pytest.raises(InvalidField, match="CFG scales"):
         made(manager, models, script=manager.scripts.by_place("CFG scales", ["many"], "txt2img"))
 

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applicatio
     (data / "extensions" / "old" / "scripts" / "one.py").write_text("")
     with pytest.MonkeyPatch.context() as patch:
         opened = lambda application, networks, flags: application.plugins.attach(Older())  # noqa: E731
-        patch.setattr("modules.app._open_older_face", opened)
+        patch.setattr("modules.older_face.open_face", opened)
         application = build(Folders(data=data, models=data / "models"), warm_up=False)
     application.start()
     yield application

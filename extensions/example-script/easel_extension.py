@@ -29,6 +29,7 @@ def scales_of(values: dict[str, Any]) -> list[float]:
 
 def run(request: GenerationRequest, values: dict[str, Any], studio: Studio) -> Iterator[GeneratedImage]:
     scales = scales_of(values)
+    request = request.with_seeds(studio.draw_seed)  # one seed for all of them, where nobody chose one
     studio.expect(len(scales) * request.pictures)
     made = []
     for scale in scales:

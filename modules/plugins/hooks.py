@@ -147,7 +147,8 @@ class Script:
     Args:
         title: as the menu shows it; the API finds it by this name, whatever its case.
         run: `(request, values, studio)` yields pictures: `studio.make(replace(request, ...))` makes some,
-            `GeneratedImage(..., kind="grid")` is a grid. `values` are those of its controls. For what can't be, raise
+            `GeneratedImage(..., kind="grid")` is a grid. The request's seed is -1 where nobody chose one:
+            `request.with_seeds(studio.draw_seed)`. `values` are those of its controls. For what can't be, raise
             a `modules.faults.Fault`.
         build: makes its controls, and returns them by names; called inside a `gr.Blocks` context.
         defaults: a value for each control: what the API doesn't say. In the order in which the API's `script_args`

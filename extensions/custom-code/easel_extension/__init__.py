@@ -41,6 +41,8 @@ def run(
         raise NotPossibleNow("Custom code runs only where Easel was started with --allow-code.")
     from PIL import Image
 
+    request = request.with_seeds(studio.draw_seed)
+
     def make(wanted: GenerationRequest | None = None) -> list[GeneratedImage]:
         return list(studio.make(request if wanted is None else wanted))
 
