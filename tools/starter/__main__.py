@@ -109,10 +109,11 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _demonstrate(args: argparse.Namespace) -> None:
-    from tools.starter.demonstrate import demonstrate
+    from tools.starter.demonstrate import SHEETS, demonstrate
     from tools.starter.studio import Studio
 
-    demonstrate(Studio(args.checkpoint, args.work / "studio"), args.out or ROOT / "docs/images/starter")
+    studio = Studio(args.checkpoint, args.work / "studio")
+    demonstrate(studio, args.out or ROOT / "docs/images/starter", args.sheets or tuple(SHEETS))
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -168,6 +169,7 @@ def arguments(line: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--prompts", type=int, default=500, help="how many to measure with")
     parser.add_argument("--seed", type=int, default=1, help="of the prompts to measure with")
     parser.add_argument("--out", type=Path, help="the folder for figures or sheets")
+    parser.add_argument("--sheets", nargs="+", help="only these of the sheets, by name")
     args = parser.parse_args(line)
     if args.work is None:
         runs = ROOT / "tools/starter/runs"

@@ -12,12 +12,14 @@ from modules.generation.requests import Mask
 from modules.imaging.annotated_grid import annotated_grid, head
 from modules.imaging.frame import OutpaintFrame
 from tools.starter.export import EXAMPLES
+from tools.starter.scenes import make
 from tools.starter.studio import SIDE, Studio
 
 Sheet = tuple[list[list[np.ndarray]], list[str], list[str]]
 """Rows of pictures, the columns' heads, the rows' heads."""
 FOX = "a watercolor painting of a fox in a snowy forest at dusk"
 QUALITY = 78
+FIRST_SCENE = 7000
 
 
 def _examples(studio: Studio) -> Sheet:
@@ -48,12 +50,16 @@ def _negative(studio: Studio) -> Sheet:
 
 def _emphasis(studio: Studio) -> Sheet:
     weights = (0.5, 0.75, 1.0, 1.25, 1.5)
-    words = ("at night", "snowy forest")
+    prompts = (
+        "a meadow by day, (pencil sketch:{})",
+        "a meadow, (at sunset:{})",
+        "a landscape, (snowy forest:{})",
+    )
     rows = [
-        studio.make(prompts=tuple(f"a house, ({word}:{w})" for w in weights), seeds=(41,), batch_size=5)
-        for word in words
+        studio.make(prompts=tuple(prompt.format(w) for w in weights), seeds=(100,), batch_size=5)
+        for prompt in prompts
     ]
-    return rows, [f"{w:g}" for w in weights], [f"a house, ({word}:weight)" for word in words]
+    return rows, [f"{w:g}" for w in weights], [prompt.format("weight") for prompt in prompts]
 
 
 def _cfg(studio: Studio) -> Sheet:
@@ -83,16 +89,16 @@ def _inpaint(studio: Studio) -> Sheet:
     (day,) = studio.make("a red house in a meadow by day", seed=5)
     sky = np.zeros((SIDE, SIDE, 3), np.uint8)
     sky[:48] = 255
-    mask = Mask(image=studio.keep(sky), blur_x=4, blur_y=4, content="original")
-    night = studio.change(day, "a meadow at night, stars", mask=mask, denoising_strength=0.95, batch_size=2)
-    return [[day, sky, *night]], ["before", "mask", "inpainted", "another seed"], []
+    mask = Mask(image=studio.keep(sky), blur_x=4, blur_y=4, content="fill")
+    rainbow = studio.change(day, "a rainbow in the sky", mask=mask, denoising_strength=1.0, batch_size=2)
+    return [[day, sky, *rainbow]], ["before", "mask", "inpainted", "another seed"], []
 
 
 def _outpaint(studio: Studio) -> Sheet:
     (day,) = studio.make("a red house in a meadow by day", seed=5)
     wide = studio.change(
         day,
-        "a house in a meadow by day",
+        "a meadow by day",
         width=SIDE + 64,
         frame=OutpaintFrame(right=64),
         mask=Mask(content="original", blur_x=0, blur_y=0),
@@ -102,11 +108,23 @@ def _outpaint(studio: Studio) -> Sheet:
     return [[day, *wide]], ["before", "64 pixels more", "another seed"], []
 
 
+def _world(world: int) -> Callable[[Studio], Sheet]:
+    """Drawn scenes: what a model of this world learns from."""
+
+    def scenes(studio: Studio) -> Sheet:
+        made = [make(FIRST_SCENE + number, SIDE, world)[0] for number in range(24)]
+        return [made[i : i + 8] for i in range(0, 24, 8)], [], []
+
+    return scenes
+
+
 def _turned(columns: Sequence[list[np.ndarray]]) -> list[list[np.ndarray]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
 SHEETS: dict[str, Callable[[Studio], Sheet]] = {
+    "world-1": _world(1),
+    "world-2": _world(2),
     "examples": _examples,
     "styles": _styles,
     "negative-prompt": _negative,
@@ -119,11 +137,11 @@ SHEETS: dict[str, Callable[[Studio], Sheet]] = {
 }
 
 
-def demonstrate(studio: Studio, folder: Path) -> None:
-    """Make all sheets as small WebP files."""
+def demonstrate(studio: Studio, folder: Path, names: Sequence[str] = tuple(SHEETS)) -> None:
+    """Make sheets as small WebP files."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, make in SHEETS.items():
-        rows, columns, sides = make(studio)
+    for name in names:
+        rows, columns, sides = SHEETS[name](studio)
         pictures = [[Image.fromarray(picture) for picture in row] for row in rows]
         sheet = annotated_grid(pictures, [head(c) for c in columns], [head(s) for s in sides], margin=4)
         path = folder / f"{name}.webp"

@@ -28,7 +28,7 @@ COUNTS = ("1", "2", "3")
 RELATIONS = ("none", "beside", "in front of", "on")
 NO_COLOUR = ("snowman", "astronaut", "astronaut riding a horse")
 """Kinds whose greatest part has the same colour always."""
-FILE = Path(__file__).resolve().parents[2] / "tests/starter/judge.safetensors"
+FILE = Path(__file__).resolve().parents[2] / "tests/starter_judge/judge.safetensors"
 """The trained judge, with which the tests look at pictures."""
 
 Answers = dict[str, str]

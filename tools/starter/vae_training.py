@@ -25,7 +25,7 @@ CONFIG = AutoencoderConfig(channels=32, multipliers=(1, 1, 2, 4), residual_block
 
 def to_pixels(pictures: np.ndarray) -> Tensor:
     """uint8 `[B, H, W, 3]` -> float `[B, 3, H, W]` in -1..1."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _crops(scenes: SceneSet, count: int, size: int, rng: np.random.Generator) -> Tensor:
