@@ -60,11 +60,18 @@ function save(list, names) {
   if (open) saving = setTimeout(() => keep(KEPT, JSON.parse(JSON.stringify(kept))), SAVE_MS);
 }
 
+/** The choice that a number in a request stands for, or those of a list. */
+function choiceOf(value, choices) {
+  if (Array.isArray(value)) return value.map((one) => choiceOf(one, choices));
+  return typeof value === "number" && !choices.includes(value) ? (choices[value] ?? null) : value;
+}
+
 window.easel = {
   ...window.easel,
   addedChanged: save,
-  addedFilled(list, names) {
-    const next = list.map((value, place) => (names[place] in pending ? pending[names[place]] : value));
+  addedFilled(list, names, numbered = {}) {
+    const filled = (name) => (name in numbered ? choiceOf(pending[name], numbered[name]) : pending[name]);
+    const next = list.map((value, place) => (names[place] in pending ? filled(names[place]) : value));
     pending = {};
     save(next, names);
     return next;

@@ -45,4 +45,12 @@ class _OlderNames(MetaPathFinder, Loader):
         module.__spec__ = self._own_spec
 
 
-sys.meta_path.insert(0, _OlderNames())
+_finder = _OlderNames()
+sys.meta_path.insert(0, _finder)
+
+
+def __getattr__(name: str) -> ModuleType:
+    """An older name that nobody has imported yet: in the older UI all of its modules are there from the start."""
+    if name.startswith("__") or _finder.find_spec(f"{__name__}.{name}") is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f"{__name__}.{name}")

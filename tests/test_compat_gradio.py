@@ -106,7 +106,8 @@ def test_events_with_the_old_keywords():
     assert then["js"] == "(...values) => (submit)(...values)"
     menu_update, picture_update = answer_of(page, "changed", "a")
     assert menu_update == {"choices": [["q", "q"]], "value": "q", "__type__": "update"}
-    assert picture_update["sources"] == ["webcam"] and picture_update["visible"] is False
+    assert picture_update["sources"] == ["webcam"]
+    assert picture_update["visible"] is True and picture_update["elem_classes"] == ["easel-unseen"]
 
 
 def test_functions_of_all_kinds_are_wrapped():

@@ -109,7 +109,7 @@ def test_every_option_of_the_older_ui_is_answered_without_a_program() -> None:
         assert hasattr(shared.opts, name), name
         assert name in shared.opts.data and name in shared.opts.data_labels
     assert shared.opts.samples_format == "png" and shared.opts.CLIP_stop_at_last_layers == 1
-    assert shared.opts.jpeg_quality == 80 and shared.opts.outdir_txt2img_samples.endswith("txt2img-images")
+    assert shared.opts.jpeg_quality == 80 and shared.opts.outdir_txt2img_samples.endswith("txt2img")
     with pytest.raises(AttributeError, match="no option named nonsense"):
         _ = shared.opts.nonsense
     assert getattr(shared.opts, "nonsense", 5) == 5
@@ -150,7 +150,7 @@ def test_what_is_always_the_same_is_written_for_the_writer_alone(house: Applicat
 
 def test_options_without_a_feature_are_kept(tmp_path: Path, opts: Options) -> None:
     with open_house(tmp_path):
-        assert opts.outdir_txt2img_samples == str(tmp_path / "outputs" / "txt2img-images")
+        assert opts.outdir_txt2img_samples == str(tmp_path / "outputs" / "txt2img")
         assert opts.set("jpeg_quality", 95)
         assert not opts.set("jpeg_quality", 95)
         opts.save(shared.config_filename)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from modules.faults import BadFile
 from modules.models.unet import UNet
-from modules.models.unet_layers import Attention
+from modules.models.unet_layers import CrossAttention
 from modules.networks.hypernetwork_files import (
     HypernetworkFile,
     build_network,
@@ -301,8 +301,8 @@ def adapter(unet: UNet):
     adapter.set(())
 
 
-def attentions(unet: UNet) -> dict[str, Attention]:
-    return {name: module for name, module in unet.named_modules() if isinstance(module, Attention)}
+def attentions(unet: UNet) -> dict[str, CrossAttention]:
+    return {name: module for name, module in unet.named_modules() if isinstance(module, CrossAttention)}
 
 
 def test_keys_and_values_are_made_of_the_changed_context(unet: UNet, adapter: HypernetworkAdapter) -> None:

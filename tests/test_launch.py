@@ -87,7 +87,10 @@ def test_a_failed_step_leaves_no_stamp_and_the_next_start_goes_on_there(root: Pa
     assert broken.done("torch") and not broken.done("libraries")
     repaired, machine = environment(root)
     repaired.prepare()
-    assert machine.installs == [["numpy==2.4.6"], ["--no-deps", "k-diffusion==0.1.1.post1", "spandrel==0.4.2"]]
+    assert machine.installs == [
+        ["numpy==2.4.6"],
+        ["--no-deps", "k-diffusion==0.1.1.post1", "spandrel==0.4.2"],
+    ]
 
 
 def test_a_kill_during_unpacking_is_noticed_and_one_during_downloading_is_not(root: Path) -> None:

@@ -165,6 +165,8 @@ def test_settings_of_an_extension(server: RunningServer) -> None:
     assert after["values"]["many_word"] == "wolf" and after["values"]["many_choice"] == "blue"
     assert after["changes"] == ["wolf", "own"]
     assert "Many: wolf 7" in make(server).texts[0]
+    assert "Many: bear 7" in make(server, override_settings={"many_word": "bear"}).texts[0]
+    assert "Many: wolf 7" in make(server).texts[0]
     ask(server, "sdapi/v1/options", {"many_on": False})
     assert "Many:" not in make(server).texts[0]
     ask(server, "sdapi/v1/options", {"many_on": True})

@@ -134,7 +134,7 @@ def test_a_prompt_becomes_a_picture_on_disk_also_when_the_page_is_reloaded_meanw
 def test_what_is_typed_last_is_used_and_jobs_queue_up(visit: Visit) -> None:
     page = visit.page
     before = visit.count()
-    visit.set("txt2img_steps", 30)
+    visit.set("txt2img_steps", 100)  # the first is still at work when the third is typed
     visit.set("txt2img_seed", 1)
     prompts = ["a castle", "a castle by the sea", "a castle by the sea at dusk"]
     area = page.locator("#txt2img_prompt textarea")

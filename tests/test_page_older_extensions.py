@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -42,6 +44,14 @@ def visit(browser: Browser, server: RunningServer) -> Iterator[Visit]:
     assert visit.complaints == []
 
 
+PASTE = """recipe => {
+  const data = new DataTransfer();
+  data.setData("text/plain", recipe);
+  const paste = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+  document.querySelector("#txt2img_prompt textarea").dispatchEvent(paste);
+}"""
+
+
 def pictures(server: RunningServer) -> list[dict[str, Any]]:
     with urllib.request.urlopen(f"{server.url}/easel/pictures") as answer:
         found: list[dict[str, Any]] = json.load(answer)["pictures"]
@@ -52,11 +62,10 @@ def generate(visit: Visit, count: int = 1) -> list[dict[str, Any]]:
     """Press Generate, wait for so many pictures more, and give them, the newest first."""
     before = len(pictures(visit.server))
     visit.page.click("#txt2img_generate")
-    visit.page.wait_for_function(
-        "async (count) => (await (await fetch('easel/pictures')).json()).pictures.length >= count",
-        arg=before + count,
-        timeout=60_000,
-    )
+    deadline = time.monotonic() + 60
+    while len(pictures(visit.server)) < before + count:
+        assert time.monotonic() < deadline, visit.page.locator("#easel_alerts").inner_text()
+        visit.page.wait_for_timeout(100)
     visit.page.locator("#easel_progress").wait_for(state="hidden")
     return pictures(visit.server)[:count]
 
@@ -119,8 +128,52 @@ def test_controls_of_scripts_reach_the_picture_and_come_back(visit: Visit) -> No
     assert "Memory depth: 4, Memory mood: calm, Memory name: rex" in recipe
     visit.open()
     page.wait_for_selector("#txt2img_fox_button")
-    page.evaluate("recipe => easelOlder.paste('txt2img', recipe)", recipe)
-    visit.expect("txt2img_prompt", "a dog")
+    word = "#script_txt2img_remember_me_name :is(input, textarea)"
+    switch = "#script_txt2img_remember_me_on-checkbox input"
+    back = "([word, text]) => document.querySelector(word)?.value === text"
+    page.wait_for_function(back, arg=[word, "rex"])
+    page.wait_for_selector("#script_txt2img_remember_me_on > .label-wrap.open")
+    for paste in (PASTE, "recipe => easelOlder.paste('txt2img', recipe)"):
+        page.evaluate("inputAccordionChecked('script_txt2img_remember_me_on', false)")
+        page.wait_for_selector("#script_txt2img_remember_me_on > .label-wrap:not(.open)")
+        page.locator(word).evaluate("box => { box.value = 'none'; updateInput(box); }")
+        page.evaluate(paste, recipe)
+        visit.expect("txt2img_prompt", "a dog")
+        page.wait_for_function(back, arg=[word, "rex"])
+        page.wait_for_selector("#script_txt2img_remember_me_on > .label-wrap.open")
+        assert page.locator(switch).is_checked()
+
+
+def test_what_is_not_seen_is_there_for_scripts(visit: Visit) -> None:
+    page = visit.page
+    page.wait_for_selector(
+        "#note_count", state="attached"
+    )  # in a tab that was never opened, and not visible there
+    seen = "ids => ids.map((id) => document.querySelectorAll(`#${id}`).length)"
+    assert page.evaluate(seen, ["note_output", "note_count", "note_where"]) == [1, 1, 1]
+    boxes = (
+        "document.querySelectorAll('#txt2img_prompt > label > textarea, #img2img_prompt > label > textarea')"
+    )
+    assert page.evaluate(f"[...{boxes}].map((box) => box.closest('[id$=_prompt]').id)") == [
+        "txt2img_prompt",
+        "img2img_prompt",
+    ]
+    page.evaluate("document.addEventListener('DOMContentLoaded', () => (window.heardLate = true))")
+    page.wait_for_function("window.heardLate")
+
+
+def test_files_of_extensions_by_their_paths(server: RunningServer) -> None:
+    def status(path: str) -> int:
+        try:
+            with urllib.request.urlopen(f"{server.url}/file={path}") as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    folder = "extensions/note-tab"
+    assert status(f"{folder}/style.css") == status(f"{server.data}/{folder}/style.css") == 200
+    refused = [f"{folder}/scripts/note_tab.py", "config.json", "/etc/passwd", f"{folder}/../../server.log"]
+    assert [status(path) for path in refused] == [403] * 4
 
 
 def test_the_script_menu(visit: Visit) -> None:

@@ -63,13 +63,19 @@ def test_it_is_small_and_says_what_it_is(models: ModelStore) -> None:
 
 
 def test_night_is_darker_than_day(draw: Draw) -> None:
-    day, night = brightness(draw("a house in a meadow by day")), brightness(draw("a house in a meadow at night"))
+    day, night = (
+        brightness(draw("a house in a meadow by day")),
+        brightness(draw("a house in a meadow at night")),
+    )
     assert (night < day).all()
     assert night.mean() < 0.75 * day.mean()
 
 
 def test_a_negative_prompt_pushes_away(draw: Draw) -> None:
-    plain, pushed = draw("a house in a meadow"), draw("a house in a meadow", negative_prompt="night, dark, stars")
+    plain, pushed = (
+        draw("a house in a meadow"),
+        draw("a house in a meadow", negative_prompt="night, dark, stars"),
+    )
     pulled = draw("a house in a meadow", negative_prompt="day, bright, sun")
     assert brightness(pushed).mean() > brightness(pulled).mean() + 10
     assert np.abs(plain - pushed).mean() > 1
@@ -82,7 +88,10 @@ def test_a_house_has_about_its_colour(draw: Draw) -> None:
         middle = pictures[:, 48:112, 24:104]
         return (middle[..., 0] - middle[..., 2]).mean(axis=(1, 2))
 
-    red, blue = redness(draw("a red house in a meadow by day")), redness(draw("a blue house in a meadow by day"))
+    red, blue = (
+        redness(draw("a red house in a meadow by day")),
+        redness(draw("a blue house in a meadow by day")),
+    )
     assert (red > blue).mean() >= 0.75
     assert red.mean() > blue.mean() + 15
 
@@ -96,5 +105,3 @@ def test_the_example_gives_a_winter_picture(draw: Draw) -> None:
     picture = draw("a watercolor painting of a fox in a snowy forest at dusk")
     assert picture.std() > 20
     assert 40 < brightness(picture).mean() < 220
-
-

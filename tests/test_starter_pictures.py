@@ -90,9 +90,7 @@ def test_inpainting_the_sky_darkens_it_and_leaves_the_rest(
         assert np.array_equal(picture[48:], day[48:])
 
 
-def test_outpainting_keeps_the_picture_and_continues_it(
-    starter: Starter, day: Pixels, day_name: str
-) -> None:
+def test_outpainting_keeps_the_picture_and_continues_it(starter: Starter, day: Pixels, day_name: str) -> None:
     pictures = again(
         starter,
         day_name,

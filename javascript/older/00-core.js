@@ -19,7 +19,7 @@
   /** Make names global. */
   older.publish = (names) => Object.assign(window, names);
 
-  const MODULES = ["api", "dom", "fields", "form", "infotext", "recipe", "store", "tabs", "source/painters", "source/state"];
+  const MODULES = ["added", "api", "dom", "fields", "form", "infotext", "recipe", "store", "tabs", "source/painters", "source/state"];
 
   /** Our own modules by name, once the page is ready: `older.easel.form.fill(...)`. */
   older.easel = null;

@@ -15,6 +15,12 @@
   const BUTTONS = ["generate", "interrupt", "skip", "random_seed", "reuse_seed"];
   const VALUES = ["sampling", "scheduler", "steps", "cfg_scale", "seed", "subseed", "subseed_strength", "seed_resize_from_w", "seed_resize_from_h", "batch_count", "batch_size", "clip_skip"];
 
+  /** At most so long extensions wait for their parts, and so long the page has to be at rest. */
+  const RENDER_MS = 4000;
+  const SETTLE_MS = 120;
+  const TAB_KEY = "easel.tab";
+  const OWN_TABS = ["txt2img", "img2img", "inpaint", "outpaint", "extras", "modelmerger", "extensions"];
+
   const byId = (id) => document.getElementById(id);
   const el = (...parts) => older.easel.dom.el(...parts);
   const native = (area) => Object.getOwnPropertyDescriptor(Object.getPrototypeOf(area), "value");
@@ -157,9 +163,35 @@
     }
   }
 
+  /** An extension's tab that was open before: it is opened when all that is in it was made. */
+  const keptTab = (() => {
+    try {
+      const name = localStorage.getItem(TAB_KEY);
+      if (!name || OWN_TABS.includes(name)) return null;
+      localStorage.removeItem(TAB_KEY);
+      return name;
+    } catch {
+      return null; // A private window may have no storage.
+    }
+  })();
+
+  /** What lies in closed folds and tabs of extensions is made when this button is pressed (`compat/rendering.py`). */
+  async function render() {
+    const button = byId("easel_older_render");
+    if (!button) return;
+    button.click();
+    const until = Date.now() + RENDER_MS;
+    for (let count = -1, now = 0; count !== now && Date.now() < until; ) {
+      count = now;
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      now = document.getElementsByTagName("*").length;
+    }
+  }
+
   older.prepare(async ({ fields }) => {
     document.head.append(el("style", {}, STYLE));
-    await unfold();
+    await Promise.all([unfold(), render()]);
+    if (keptTab) older.easel.tabs.showTab(keptTab);
     const spare = rest();
     (document.querySelector(".gradio-container") ?? document.body).append(spare);
     for (const name of ["prompt", "neg_prompt"]) {

@@ -29,11 +29,13 @@
   older.paste = async (tab, infotext) => {
     await older.ready;
     if (!infotext?.trim()) return;
-    const { infotext: reader, recipe, tabs, form } = place();
-    const { kind, changes } = reader.fieldsFrom(recipe.parse(infotext));
+    const { infotext: reader, recipe, tabs, form, added } = place();
+    const said = recipe.parse(infotext);
+    const { kind, changes } = reader.fieldsFrom(said);
     const wanted = KINDS[tab] ?? kind;
     tabs.showTab(wanted);
     form.fill(moved(changes, kind, wanted));
+    added.fillFromRecipe(wanted, said);
   };
 
   /**

@@ -94,6 +94,19 @@
     follow();
   };
 
+  /** The tabs leave room for what extensions put into the bar beside them. */
+  older.prepare(() => {
+    const tools = byId("quicksettings");
+    if (!tools) return;
+    const measure = () => {
+      const room = Math.round(innerWidth - tools.getBoundingClientRect().left + 12);
+      document.documentElement.style.setProperty("--easel-bar-tools", `${room}px`);
+    };
+    new ResizeObserver(measure).observe(tools);
+    new MutationObserver(measure).observe(tools, { childList: true });
+    addEventListener("resize", measure);
+  });
+
   older.openMode = openMode;
   older.publish({
     uiCurrentTab: null,

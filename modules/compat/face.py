@@ -144,11 +144,11 @@ class OlderFace:
     def page_built(self, page: gr.Blocks) -> None:
         """See `OlderFace`."""
         from modules.compat import shared
-        from modules.compat.rendering import render_at_once
+        from modules.compat.rendering import add_renderer
 
         shared.demo = page
         if self._loaded:
-            render_at_once(page)
+            add_renderer(page)
         for runner, _ in _TABS:
             for script in runner.scripts:
                 if script.controls is None:  # it was refused

@@ -161,7 +161,9 @@ class OlderGeneration(GenerationHooks):
         p.sampler = older_conditions.SamplerView(p, about, run.request.sampler)
         if about.stage == "first" and p.cfg_scale != run.request.cfg_scale:
             guidance = replace(guidance, cfg_scale=float(p.cfg_scale))
-        return guidance
+        view = p.sampler.model_wrap_cfg
+        view.weights, view.cond_scale = [weight for weight, _ in guidance.positive], guidance.cfg_scale
+        return older_conditions.own_conds(p, guidance)
 
     # -- sampling --
 
@@ -173,7 +175,10 @@ class OlderGeneration(GenerationHooks):
 
     def starting(self, latents: Tensor, noise: Tensor, about: PassInfo) -> Tensor:
         """See `GenerationHooks`."""
-        if run := runs.top():
+        if (run := runs.top()) and self._has("process_before_every_sampling"):
+            from modules.compat import older_conditions
+
+            run.p.rng = older_conditions.noise_of(run.p, about, latents.shape)
             named = {"x": latents, "noise": noise, "c": run.p.c, "uc": run.p.uc}
             script_calls.call(run.p, "process_before_every_sampling", **named)
         return latents
@@ -191,7 +196,7 @@ class OlderGeneration(GenerationHooks):
     @property
     def changes_model_calls(self) -> bool:
         """See `GenerationHooks`."""
-        return _registered("cfg_denoiser") or _registered("cfg_denoised")
+        return _registered("cfg_denoiser") or _registered("cfg_denoised") or _combines_itself()
 
     def model_call(self, call: ModelCall, about: PassInfo) -> ModelCall:
         """See `GenerationHooks`."""
@@ -203,7 +208,7 @@ class OlderGeneration(GenerationHooks):
 
     def predicted(self, predictions: list[Tensor], call: ModelCall, about: PassInfo) -> list[Tensor]:
         """See `GenerationHooks`."""
-        if not _registered("cfg_denoised"):
+        if not (_registered("cfg_denoised") or _combines_itself()):
             return predictions
         from modules.compat import sampling_callbacks
 
@@ -401,6 +406,12 @@ def _registered(event: str) -> bool:
     from modules.compat import script_callbacks
 
     return bool(script_callbacks.callback_map.get(f"callbacks_{event}"))
+
+
+def _combines_itself() -> bool:
+    """Whether an extension combines the model's predictions in a way of its own."""
+    view = getattr(getattr(getattr(runs.top(), "p", None), "sampler", None), "model_wrap_cfg", None)
+    return getattr(view, "own_combination", None) is not None
 
 
 def _p_of(request: PictureRequest) -> Any:

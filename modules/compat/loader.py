@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from types import ModuleType
 
-from modules.compat import callback_order, owners, script_callbacks
+from modules.compat import callback_order, owners, repositories, script_callbacks
 from modules.compat.gradio_shim.imports import NAMES, load_file
 from modules.compat.script_class import Script
 from modules.compat.script_data import ScriptClassData, postprocessing_scripts_data, scripts_data
@@ -23,6 +23,7 @@ def load(extension: Extension, script: Path) -> None:
     Raises: whatever the script raises.
     """
     folder = extension.about.folder
+    repositories.install()
     names = NAMES.enter(extension.name, folder)
     callback_order.read_rules(extension.name, folder)
     with owners.loading(owners.Owner(extension.name, folder, script)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modules.compat.prompt_parser import (
@@ -9,12 +11,16 @@ from modules.compat.prompt_parser import (
     MulticondLearnedConditioning,
     ScheduledPromptConditioning,
 )
+from modules.compat.sd_conditions import guidance_of
+from modules.compat.sd_samplers_cfg_denoiser import CFGDenoiser
 from modules.sampling.catalogue import resolve
 
 if TYPE_CHECKING:
     from modules.generation.hooks import PassInfo
     from modules.models.conditioning import Conditioning
     from modules.sampling.denoiser import Guidance, TextTimeline
+
+_combine_denoised = CFGDenoiser.combine_denoised
 
 
 def of_guidance(guidance: Guidance, batch: int) -> tuple[Any, list[list[Any]]]:
@@ -37,22 +43,23 @@ def _cond(text: Conditioning) -> Any:
     return {"crossattn": text.tokens[0], "vector": text.vector[0]}
 
 
-class DenoiserView:
-    """What callbacks and scripts see of the denoiser (`params.denoiser`): names of the older `CFGDenoiser`."""
+class DenoiserView(CFGDenoiser):
+    """What callbacks and scripts see of the denoiser (`params.denoiser`): the older `CFGDenoiser`.
+
+    A `combine_denoised` of an extension, put on it or on the class, takes effect; see `sampling_callbacks`.
+    """
 
     def __init__(self, p: Any, sampler: Any, total_steps: int) -> None:
+        super().__init__(sampler)
         self.p = p
-        self.sampler = sampler
-        self.step = 0
         self.total_steps = self.steps = total_steps
         self.image_cfg_scale = getattr(p, "image_cfg_scale", None)
-        self.mask: Any = None
-        self.nmask: Any = None
-        self.init_latent: Any = None
-        self.padded_cond_uncond = False
-        self.need_last_noise_uncond = False
-        self.mask_before_denoising = False
         self.model_wrap = self
+        self.weights: list[float] = []
+        self.cond_scale = 1.0
+        """How predictions are combined: the weights of the prompt's parts, and the CFG scale."""
+        self.substitute: Any = None
+        """The denoiser of a sampler that a script has put into the place of the one at work."""
 
     @property
     def inner_model(self) -> Any:
@@ -60,6 +67,43 @@ class DenoiserView:
         from modules.compat import shared
 
         return shared.sd_model
+
+    @property
+    def own_combination(self) -> Callable[..., Any] | None:
+        """An extension's way to make one of the predictions; None: the program's own is used."""
+        for each in (self.substitute, self):
+            if each is None:
+                continue
+            combine: Callable[..., Any] = each.combine_denoised
+            if getattr(combine, "__func__", combine) is not _combine_denoised:
+                each.step, each.p = self.step, self.p
+                return combine
+        return None
+
+
+def own_conds(p: Any, guidance: Guidance) -> Guidance:
+    """The guidance with the conds that a script's own `p.setup_conds` leaves in `p.c` and `p.uc`, where there is one.
+
+    Raises: Fault: they can't be used.
+    """
+    if "setup_conds" not in vars(p):
+        return guidance
+    before = p.c, p.uc
+    p.setup_conds()
+    if p.c is before[0] and p.uc is before[1]:
+        return guidance
+    channels = guidance.positive[0][1].entries[0][1].channels
+    made = guidance_of(p.c, p.uc, guidance.cfg_scale, channels, guidance.picture_scale)
+    return replace(guidance, positive=made.positive, negative=made.negative)
+
+
+def noise_of(p: Any, about: PassInfo, shape: Any) -> Any:
+    """`p.rng`: the noise of the batch at work. Args: shape: of its latents, `[B, 4, h, w]`."""
+    from modules.compat.rng import ImageRNG
+
+    seeds, subseeds = list(p.seeds or [])[: shape[0]], list(p.subseeds or [])[: shape[0]]
+    sizes = p.seed_resize_from_h, p.seed_resize_from_w
+    return ImageRNG(tuple(shape[1:]), seeds, subseeds, p.subseed_strength, *sizes)
 
 
 class SamplerView:
@@ -73,8 +117,23 @@ class SamplerView:
         self.steps_of_pass = max(1, about.calls // chosen.calls_a_step)
         self.model_wrap_cfg = DenoiserView(p, self, about.calls)
         self.model_wrap = self.model_wrap_cfg
+        self.model_wrap_cfg.substitute = _substitute(p, sampler)
         self.last_latent: Any = None
         self.eta = p.eta
         self.s_churn, self.s_tmin, self.s_tmax, self.s_noise = p.s_churn, p.s_tmin, p.s_tmax, p.s_noise
         self.stop_at = None
         self.sampler_extra_args: dict[str, Any] = {}
+
+
+def _substitute(p: Any, sampler: str) -> Any:
+    """The denoiser of the sampler that a script has named in `p` for the one at work; None: it named none.
+
+    Such a sampler is one of the program's with a denoiser of its own; of it only how it combines predictions counts.
+    """
+    from modules.compat import sd_samplers
+
+    name = p.sampler_name
+    if not name or name == sampler or name not in sd_samplers.all_samplers_map:
+        return None
+    made = sd_samplers.create_sampler(name, p.sd_model)
+    return getattr(made, "model_wrap_cfg", None)

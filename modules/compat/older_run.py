@@ -93,6 +93,7 @@ class OlderRun:
         script_calls.call(p, "process")
         _take_second_prompts(p, *second)
         self._fill_lists()
+        _warn_of_sample(p)
         self.request = to_request(p)
         if script_calls.scripts_with(p, "before_process_batch"):
             self._begin_batch(0)
@@ -252,6 +253,18 @@ def _options_of(p: StableDiffusionProcessing) -> Iterator[None]:
     finally:
         if p.override_settings_restore_afterwards:
             data.update(before)
+
+
+def _warn_of_sample(p: StableDiffusionProcessing) -> None:
+    """Say that the one method of `p` that can't be replaced was replaced."""
+    if "sample" in vars(p):
+        from modules.compat import owners
+        from modules.compat.sampling_tables import owner_of
+
+        what = (
+            "An own p.sample has no effect: the program samples by itself. Scripts' hooks and callbacks do."
+        )
+        owners.note(owner_of(vars(p)["sample"]), "p.sample", what)
 
 
 def _take_second_prompts(

@@ -89,6 +89,13 @@ class OptionHTML(OptionInfo):
         super().__init__(str(text).strip(), label="", component=_html)
 
 
+class OptionDiv(OptionHTML):
+    """A line between options."""
+
+    def __init__(self) -> None:
+        super().__init__("<hr>")
+
+
 def _html(**keywords: Any) -> Any:
     """The component of an `OptionHTML`."""
     import gradio as gr

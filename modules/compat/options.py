@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NoReturn
 
 from modules.compat.house import house, is_open
 from modules.compat.option_info import (
+    OptionDiv,
     OptionHTML,
     OptionInfo,
     OptionsCategories,
@@ -25,6 +26,7 @@ from modules.settings.model import Settings
 from modules.settings.older_options import FIXED, SETTINGS
 
 __all__ = [
+    "OptionDiv",
     "OptionHTML",
     "OptionInfo",
     "Options",

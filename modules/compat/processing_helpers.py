@@ -170,3 +170,38 @@ def old_hires_fix_first_pass_dimensions(width: int, height: int) -> tuple[int, i
     """The size of the first pass that very old versions chose: about 512 x 512 pixels, in steps of 64."""
     scale = (512 * 512 / (width * height)) ** 0.5
     return -(-int(width * scale) // 64) * 64, -(-int(height * scale) // 64) * 64
+
+
+def sample_latents(p: Any, cond: Any, uncond: Any, seeds: Any, subseeds: Any, subseed_strength: float) -> Any:
+    """Latents `[B, 4, h, w]` of seeds and encoded prompts: of one pass, from a picture where `p` has one.
+
+    Raises: Fault: it can't be done.
+    """
+    from modules.compat import sd_samplers
+    from modules.compat.rng import ImageRNG
+
+    model = p.sd_model
+    sizes = p.seed_resize_from_h, p.seed_resize_from_w
+    shape = (model.latent_channels, p.height // 8, p.width // 8)
+    p.rng = ImageRNG(shape, seeds, subseeds, subseed_strength, *sizes)
+    sampler = sd_samplers.create_sampler(p.sampler_name, model)
+    noise = p.rng.next()
+    pictures = [image for image in getattr(p, "init_images", None) or [] if image is not None]
+    if not pictures:
+        told = p.txt2img_image_conditioning(noise)
+        return sampler.sample(p, noise, cond, uncond, image_conditioning=told)
+    if p.init_latent is None:
+        p.init_latent = _latents_of(pictures[0], p.width, p.height, len(noise))
+    told = p.img2img_image_conditioning(pictures[0], p.init_latent)
+    return sampler.sample_img2img(p, p.init_latent, noise, cond, uncond, image_conditioning=told)
+
+
+def _latents_of(image: Any, width: int, height: int, count: int) -> Any:
+    import numpy as np
+    import torch
+
+    from modules.compat.sd_samplers_common import images_tensor_to_samples
+
+    pixels = np.asarray(image.convert("RGB").resize((width, height))).astype(np.float32) / 255
+    tensor = torch.from_numpy(pixels.transpose(2, 0, 1))[None]
+    return images_tensor_to_samples(tensor).repeat(count, 1, 1, 1)

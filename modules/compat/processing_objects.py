@@ -214,6 +214,21 @@ class StableDiffusionProcessing:
         """See `txt2img_image_conditioning`; the program tells models that read pictures by itself."""
         return self.txt2img_image_conditioning(latent_image)
 
+    def sample(
+        self,
+        conditioning: Any,
+        unconditional_conditioning: Any,
+        seeds: Any,
+        subseeds: Any,
+        subseed_strength: float,
+        prompts: Any,
+    ) -> Any:
+        """Latents `[B, 4, h, w]` of such seeds and encoded prompts, for who calls it; the program's jobs do not."""
+        from modules.compat.processing_helpers import sample_latents
+
+        given = seeds, subseeds, subseed_strength
+        return sample_latents(self, conditioning, unconditional_conditioning, *given)
+
     def save_samples(self) -> bool:
         """Whether the pictures are to be saved."""
         saves = house.house().settings.current.saving.save if house.is_open() else True

@@ -36,7 +36,7 @@ from modules.generation.requests import (
 )
 from modules.prompts import styles as style_texts
 from modules.settings.model import Settings
-from modules.settings.older_options import SETTINGS
+from modules.settings.older_options import OVERRIDES, SETTINGS
 from modules.settings.store import with_changes
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def from_request(request: GenerationRequest) -> StableDiffusionProcessing:
     """
     p = _image_to_image(request) if isinstance(request, ImageToImage) else _text_to_image(request)
     p.easel_request = replace(request, script=None)
+    p.override_settings = dict(request.extensions.get(OVERRIDES, {}))
     p.do_not_save_samples = not request.save
     if house.is_open():
         kind = "img2img" if isinstance(request, ImageToImage) else "txt2img"

@@ -45,7 +45,15 @@ def predicted(
     rows = older_model_calls.joined(predictions[:parts], predictions[parts:])
     params = script_callbacks.CFGDenoisedParams(rows, step, steps, denoiser)
     script_callbacks.cfg_denoised_callback(params)
-    return older_model_calls.apart(params.x, parts, negatives)
+    combine = denoiser.own_combination
+    if combine is None or negatives != 1:
+        return older_model_calls.apart(params.x, parts, negatives)
+    batch = len(call.latents)
+    uncond = older_model_calls.texts_of([call.negative], batch)
+    weights = list(enumerate(denoiser.weights or [1.0] * parts))
+    rows_of_each = [[(n * parts + i, weight) for i, weight in weights] for n in range(batch)]
+    combined = combine(params.x, rows_of_each, uncond, denoiser.cond_scale)
+    return [combined] * len(predictions)  # guidance between equal predictions leaves them as they are
 
 
 def denoised(latents: Tensor, at: StepInfo, run: OlderRun | None) -> Tensor:

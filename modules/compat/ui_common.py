@@ -163,7 +163,7 @@ def create_refresh_button(
 
 def setup_dialog(button_show: Any, dialog: Any, *, button_close: Any = None) -> None:
     """A part of the page that a button shows and another hides."""
-    dialog.visible = "hidden"
+    dialog.visible = False
     button_show.click(fn=lambda: gr.update(visible=True), inputs=[], outputs=[dialog])
     if button_close is not None:
         button_close.click(fn=lambda: gr.update(visible=False), inputs=[], outputs=[dialog])

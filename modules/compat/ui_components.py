@@ -83,7 +83,7 @@ class InputAccordion(gr.Checkbox):
         words = {
             **kwargs,
             "elem_id": f"{self.accordion_id}-checkbox",
-            "visible": "hidden" if visible else False,
+            "visible": True,  # its class hides it
         }
         super().__init__(value=value, **_with_class(words, "input-accordion-checkbox"))
         self.change(fn=None, _js=_SHOW.format(id=_quoted(self.accordion_id)), inputs=[self])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,12 +22,17 @@ from modules.models.unet_layers import (
     ResBlock,
     SpatialTransformer,
     Upsample,
+    carried,
+    is_replaced,
+    text_of,
     timestep_embedding,
 )
 
 Depths = tuple[tuple[int, ...], ...]
 ProjectedContext = Mapping[str, list[BlockContext]]
 """A text's keys and values for every transformer block, by its transformer's name; see `UNet.project_context`."""
+_TEXT = "text"
+"""Where the text itself goes along."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,23 @@ class UNetConfig:
         return width // self.head_channels
 
 
+class TimestepEmbedSequential(nn.ModuleList):
+    """The layers of one block, each of which gets what it needs."""
+
+    def forward(
+        self, h: Tensor, embedding: Tensor, context: list[BlockContext] | Tensor | None = None
+    ) -> Tensor:
+        """Args: h: `[B, C, h, w]`; embedding: of the timestep; context: see `SpatialTransformer`."""
+        for layer in self:
+            if isinstance(layer, ResBlock):
+                h = layer(h, embedding)
+            elif isinstance(layer, SpatialTransformer):
+                h = layer(h, context)
+            else:
+                h = layer(h)
+        return h
+
+
 class UNet(nn.Module):
     """The denoising network; see `UNetConfig` for its shape."""
 
@@ -100,23 +123,25 @@ class UNet(nn.Module):
             return [SpatialTransformer(width, config.context_width, heads, depth, linear, reads_twice)]
 
         width = config.channels
-        inputs = [nn.ModuleList([nn.Conv2d(config.in_channels, width, 3, padding=1)])]
+        inputs = [TimestepEmbedSequential([nn.Conv2d(config.in_channels, width, 3, padding=1)])]
         skips = [width]
         for level, multiplier in enumerate(config.multipliers):
             for depth in config.input_depths[level]:
                 target = config.channels * multiplier
                 inputs.append(
-                    nn.ModuleList([ResBlock(width, target, embedding), *transformer(target, depth, level)])
+                    TimestepEmbedSequential(
+                        [ResBlock(width, target, embedding), *transformer(target, depth, level)]
+                    )
                 )
                 width = target
                 skips.append(width)
             if level < len(config.multipliers) - 1:
-                inputs.append(nn.ModuleList([Downsample(width)]))
+                inputs.append(TimestepEmbedSequential([Downsample(width)]))
                 skips.append(width)
         self.input_blocks = nn.ModuleList(inputs)
 
         middle = [ResBlock(width, width, embedding) for _ in range(config.middle_residual_blocks)]
-        self.middle_block = nn.ModuleList(
+        self.middle_block = TimestepEmbedSequential(
             [*middle[:1], *transformer(width, config.middle_depth), *middle[1:]]
         )
 
@@ -132,11 +157,26 @@ class UNet(nn.Module):
                 width = target
                 if level > 0 and i == len(depths) - 1:
                     layers.append(Upsample(width))
-                outputs.append(nn.ModuleList(layers))
+                outputs.append(TimestepEmbedSequential(layers))
         self.output_blocks = nn.ModuleList(outputs)
         self.out = nn.Sequential(
             nn.GroupNorm(32, width), nn.SiLU(), nn.Conv2d(width, config.out_channels, 3, padding=1)
         )
+
+    @property
+    def model_channels(self) -> int:
+        """The width of the first level."""
+        return self.config.channels
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of its weights."""
+        return next(self.parameters()).dtype
+
+    @property
+    def num_classes(self) -> str | int | None:
+        """What the original calls its conditioning vector: "sequential", a number of classes, or None."""
+        return "sequential" if self.config.vector_width is not None else self.config.classes
 
     def spatial_transformers(self) -> Iterator[tuple[str, SpatialTransformer]]:
         """All transformers with their names, in the order in which a latent passes them."""
@@ -150,17 +190,31 @@ class UNet(nn.Module):
         They hold for all steps in which the text `[B, tokens, context_width]` is the same: computed once, they
         can be given to `forward` in the place of the text.
         """
-        return {
+        projected = {
             name: [block.project(context) for block in module.blocks()]
             for name, module in self.spatial_transformers()
         }
+        return {**projected, _TEXT: [(carried(context),)]}
+
+    def __call__(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor | ProjectedContext,
+        *more: Any,
+        **named: Any,
+    ) -> Any:
+        """`forward`; where an extension has put its own function in its place, that one gets the text itself."""
+        if not isinstance(context, Tensor) and is_replaced(self):
+            context = text_of(context[_TEXT][0][0])
+        return super().__call__(x, timesteps, context, *more, **named)
 
     def forward(
         self,
         x: Tensor,
         timesteps: Tensor,
         context: Tensor | ProjectedContext,
-        vector: Tensor | None = None,
+        y: Tensor | None = None,
     ) -> Tensor:
         """Predict the noise (or the velocity) in `x`.
 
@@ -168,16 +222,16 @@ class UNet(nn.Module):
             x: latents `[B, in_channels, h, w]`.
             timesteps: `[B]`, 0 to 999, fractions allowed.
             context: text conditioning `[B, tokens, context_width]`, or what `project_context` made of it.
-            vector: `[B, vector_width]` where the model has such a conditioning (SDXL), or the number of a noise level
-                `[B]` (the x4 upscaler).
+            y: a vector `[B, vector_width]` where the model has such a conditioning (SDXL), or the number of a
+                noise level `[B]` (the x4 upscaler).
 
         Returns: `[B, out_channels, h, w]`.
         """
         embedding = self.time_embed(timestep_embedding(timesteps, self.config.channels).to(x.dtype))
         if self.label_emb is not None:
-            if vector is None:
+            if y is None:
                 raise ValueError("this U-Net needs a conditioning vector")
-            known = vector if self.config.classes is not None else vector.to(x.dtype)
+            known = y if self.config.classes is not None else y.to(x.dtype)
             embedding = embedding + self.label_emb(known)
         if isinstance(context, Tensor):
             context = self.project_context(context)
@@ -185,31 +239,13 @@ class UNet(nn.Module):
         h = x
         skips = []
         for i, block in enumerate(self.input_blocks):
-            h = _run(block, f"input_blocks.{i}", h, embedding, context)
+            h = block(h, embedding, context.get(f"input_blocks.{i}.1"))
             skips.append(h)
-        h = _run(self.middle_block, "middle_block", h, embedding, context)
+        middle = min(1, self.config.middle_residual_blocks)  # the transformer comes after the first
+        h = self.middle_block(h, embedding, context.get(f"middle_block.{middle}"))
         for i, block in enumerate(self.output_blocks):
             skip = skips.pop()
             if h.shape[-2:] != skip.shape[-2:]:  # sides that are no multiple of 64 pixels
                 h = F.interpolate(h, skip.shape[-2:], mode="nearest")
-            h = _run(block, f"output_blocks.{i}", torch.cat([h, skip], dim=1), embedding, context)
+            h = block(torch.cat([h, skip], dim=1), embedding, context.get(f"output_blocks.{i}.1"))
         return self.out(h)
-
-
-def _run(
-    layers: nn.Module,
-    name: str,
-    h: Tensor,
-    embedding: Tensor,
-    context: ProjectedContext,
-) -> Tensor:
-    """Pass `h` through the layers of one block, giving each kind what it needs."""
-    assert isinstance(layers, nn.ModuleList)
-    for i, layer in enumerate(layers):
-        if isinstance(layer, ResBlock):
-            h = layer(h, embedding)
-        elif isinstance(layer, SpatialTransformer):
-            h = layer(h, context[f"{name}.{i}"])
-        else:
-            h = layer(h)
-    return h

@@ -25,6 +25,24 @@ class KeysValues(NamedTuple):
     values: Tensor
 
 
+def is_replaced(module: nn.Module) -> bool:
+    """Whether an extension has put a function of its own in the place of a module's `forward`.
+
+    Such a function knows nothing of `KeysValues`: it gets the text itself.
+    """
+    return "forward" in module.__dict__
+
+
+def carried(text: Tensor) -> KeysValues:
+    """A text `[B, tokens, width]` that goes the way of its keys and values; `text_of` takes it out again."""
+    return KeysValues(text[:, None], text[:, None])
+
+
+def text_of(carrier: KeysValues) -> Tensor:
+    """The text that `carried` has put there."""
+    return carrier.keys[:, 0]
+
+
 def timestep_embedding(timesteps: Tensor, width: int, max_period: float = 10_000.0) -> Tensor:
     """Sinusoidal embedding of (fractional) timesteps: `[B]` -> `[B, width]`, cosines first."""
     half = width // 2
@@ -82,7 +100,7 @@ ContextAdapter = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From a context `[B, M, context width]`, what keys and what values are made of, of the same shape."""
 
 
-class Attention(nn.Module):
+class CrossAttention(nn.Module):
     """Multi-head attention, `[B, N, width]` over a context `[B, M, context width]` (or over itself)."""
 
     def __init__(self, width: int, context_width: int | None, heads: int) -> None:
@@ -141,7 +159,7 @@ BlockContext = tuple[KeysValues, ...]
 """The keys and values of a text for one transformer block: of `attn2`, then of `attn1` where that reads it too."""
 
 
-class TransformerBlock(nn.Module):
+class BasicTransformerBlock(nn.Module):
     """Self-attention, cross-attention on the text, feed-forward; each with layer norm and a residual.
 
     Args: reads_text_twice: the first attention is one on the text too (the x4 upscaler).
@@ -150,9 +168,9 @@ class TransformerBlock(nn.Module):
     def __init__(self, width: int, context_width: int, heads: int, reads_text_twice: bool = False) -> None:
         super().__init__()
         self.reads_text_twice = reads_text_twice
-        self.attn1 = Attention(width, context_width if reads_text_twice else None, heads)
+        self.attn1 = CrossAttention(width, context_width if reads_text_twice else None, heads)
         self.ff = FeedForward(width)
-        self.attn2 = Attention(width, context_width, heads)
+        self.attn2 = CrossAttention(width, context_width, heads)
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
         self.norm3 = nn.LayerNorm(width)
@@ -160,12 +178,16 @@ class TransformerBlock(nn.Module):
     def project(self, context: Tensor) -> BlockContext:
         """What the block needs of a text `[B, tokens, context width]`: the same for all steps."""
         attentions = (self.attn2, self.attn1) if self.reads_text_twice else (self.attn2,)
-        return tuple(attention.project(context) for attention in attentions)
+        return tuple(carried(context) if is_replaced(each) else each.project(context) for each in attentions)
 
     def forward(self, x: Tensor, context: BlockContext) -> Tensor:
-        x = x + self.attn1(self.norm1(x), context[1] if self.reads_text_twice else None)
-        x = x + self.attn2(self.norm2(x), context[0])
+        x = x + self.attn1(self.norm1(x), _given(self.attn1, context[1]) if self.reads_text_twice else None)
+        x = x + self.attn2(self.norm2(x), _given(self.attn2, context[0]))
         return x + self.ff(self.norm3(x))
+
+
+def _given(attention: CrossAttention, context: KeysValues) -> KeysValues | Tensor:
+    return text_of(context) if is_replaced(attention) else context
 
 
 class SpatialTransformer(nn.Module):
@@ -173,7 +195,7 @@ class SpatialTransformer(nn.Module):
 
     Args:
         linear: project in and out with linear layers (SD2, SDXL) and not with 1x1 convolutions (SD1).
-        reads_text_twice: see `TransformerBlock`.
+        reads_text_twice: see `BasicTransformerBlock`.
     """
 
     def __init__(
@@ -192,18 +214,20 @@ class SpatialTransformer(nn.Module):
             nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
         )
         self.transformer_blocks = nn.ModuleList(
-            TransformerBlock(channels, context_width, heads, reads_text_twice) for _ in range(depth)
+            BasicTransformerBlock(channels, context_width, heads, reads_text_twice) for _ in range(depth)
         )
         self.proj_out: nn.Module = (
             nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
         )
 
-    def blocks(self) -> list[TransformerBlock]:
+    def blocks(self) -> list[BasicTransformerBlock]:
         """The transformer blocks, in order."""
-        return [block for block in self.transformer_blocks if isinstance(block, TransformerBlock)]
+        return [block for block in self.transformer_blocks if isinstance(block, BasicTransformerBlock)]
 
-    def forward(self, x: Tensor, contexts: list[BlockContext]) -> Tensor:
-        """Args: contexts: one for each transformer block."""
+    def forward(self, x: Tensor, contexts: list[BlockContext] | Tensor) -> Tensor:
+        """Args: contexts: one for each transformer block; or the text itself, `[B, tokens, context width]`."""
+        if isinstance(contexts, Tensor):
+            contexts = [block.project(contexts) for block in self.blocks()]
         _, _, height, width = x.shape
         h = self.norm(x)
         if not self.linear:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from modules.faults import BadFile
 from modules.models.unet import UNet
-from modules.models.unet_layers import Attention
+from modules.models.unet_layers import CrossAttention
 from modules.networks.hypernetwork_files import HypernetworkFile, build_network
 
 
@@ -105,7 +105,7 @@ class HypernetworkAdapter:
 
         Raises: BadFile: one doesn't fit the model; everything stays as it was then.
         """
-        attentions = [module for module in self._unet.modules() if isinstance(module, Attention)]
+        attentions = [module for module in self._unet.modules() if isinstance(module, CrossAttention)]
         widths = {attention.to_k.in_features for attention in attentions}
         acting = [
             HypernetworkUse(self._hypernetwork(file, sorted(widths)), multiplier)

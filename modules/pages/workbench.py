@@ -139,12 +139,18 @@ def _keep(added: Mapping[str, gr.Component]) -> None:
     if not kept:
         return
     components, names = list(kept.values()), json.dumps(list(kept))
+    # a request holds the number of a choice where a script wants that; the page needs the choice
+    numbered = {
+        name: [choice[1] for choice in getattr(one, "choices", ())]
+        for name, one in kept.items()
+        if getattr(one, "type", None) == "index"
+    }
     again = gr.Button("Again", elem_id="easel_fill_added", visible="hidden")
     again.click(
         fn=None,
         inputs=components,
         outputs=components,
-        js=f"(...values) => window.easel?.addedFilled(values, {names}) ?? values",
+        js=f"(...values) => window.easel?.addedFilled(values, {names}, {json.dumps(numbered)}) ?? values",
     )
     gr.on(
         [component.change for component in components],

@@ -24,6 +24,7 @@ from modules.rest.closing import Closing, first_of
 from modules.rest.errors import UNEXPECTED, RestFault, status_of_kind
 from modules.rest.generation_bodies import GenerationBody
 from modules.rest.infotext_fields import filled_from_infotext
+from modules.rest.older_options import apart, change_options
 from modules.rest.options import find_checkpoint, to_changes
 from modules.rest.scripts import kind_of, script_fields
 from modules.rest.services import NoScripts, RestServices, Scripts
@@ -31,6 +32,7 @@ from modules.rest.styles import with_styles
 from modules.rest.tasks import Tasks
 from modules.rest.waiting import wait_until_over
 from modules.settings.model import Settings
+from modules.settings.older_options import OVERRIDES
 from modules.settings.store import with_changes
 
 Body = TypeVar("Body", bound=GenerationBody)
@@ -241,11 +243,16 @@ class Generation:
     def _submit(self, body: Body, to_request: Callable[[Body, Settings], Request]) -> tuple[Job, Settings]:
         services = self._services
         current = services.settings.current
-        changes = to_changes(body.override_settings, current, services.checkpoints, services.vaes)
+        theirs, ours = apart(body.override_settings, services.older) if body.override_settings else ({}, {})
+        changes = to_changes(ours, current, services.checkpoints, services.vaes)
         settings = with_changes(current, changes)
-        job = services.queue.submit(to_request(with_styles(body, services.styles), settings), origin="api")
-        if changes and not body.override_settings_restore_afterwards:
+        request = to_request(with_styles(body, services.styles), settings)
+        if theirs and not isinstance(request, UpscalePicture):
+            request = replace(request, extensions={**request.extensions, OVERRIDES: theirs})
+        job = services.queue.submit(request, origin="api")
+        if body.override_settings and not body.override_settings_restore_afterwards:
             services.settings.update(changes)
+            change_options(theirs, services.older)
         self._tasks.remember(body.force_task_id, job.id)
         return job, settings
 

@@ -281,7 +281,8 @@ def find_scheduler(name: str) -> Scheduler:
     found = _schedulers_by_name().get(name.strip().lower())
     if found is None:
         raise UnknownName(
-            "scheduler", f"Schedule not found: {name!r}. There are {_list(s.label for s in all_schedulers())}."
+            "scheduler",
+            f"Schedule not found: {name!r}. There are {_list(s.label for s in all_schedulers())}.",
         )
     return found
 

@@ -36,9 +36,9 @@ CATEGORIES = {
 }
 
 OUTPUTS: dict[str, tuple[str, ...]] = {
-    "outdir_txt2img_samples": ("outputs", "txt2img-images"),
-    "outdir_img2img_samples": ("outputs", "img2img-images"),
-    "outdir_extras_samples": ("outputs", "extras-images"),
+    "outdir_txt2img_samples": ("outputs", "txt2img"),
+    "outdir_img2img_samples": ("outputs", "img2img"),
+    "outdir_extras_samples": ("outputs", "extras"),
     "outdir_txt2img_grids": ("outputs", "txt2img-grids"),
     "outdir_img2img_grids": ("outputs", "img2img-grids"),
     "outdir_save": ("log", "images"),

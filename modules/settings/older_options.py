@@ -99,3 +99,6 @@ FIXED: dict[str, Any] = {
     "live_previews_image_format": "png",
     "show_progressbar": True,
 }
+
+OVERRIDES = "modules.shared"
+"""Under this name a request says, in `extensions`, what options of older extensions are for it alone."""

@@ -29,7 +29,7 @@ from modules.models.loader import load
 from modules.models.text_encoder import InjectedVectors, TextEncoder
 from modules.models.tokenizer import BOS, EOS, tokenize
 from modules.models.unet import UNet
-from modules.models.unet_layers import Attention
+from modules.models.unet_layers import CrossAttention
 from modules.networks.lora.keys import diffusers_names
 from tools.starter.diffusion_training import SNR_LIMIT, TIMESTEP_POWER
 from tools.starter.network_lessons import LESSONS, Caption, Kind
@@ -175,7 +175,7 @@ class HypernetworkTraining:
         self._text = model.texts[0].encoder
         self._pair = [_two_layers(HYPERNETWORK_WIDTH).to(device()) for _ in range(2)]
         for attention in model.unet.modules():
-            if isinstance(attention, Attention) and attention.to_k.in_features == HYPERNETWORK_WIDTH:
+            if isinstance(attention, CrossAttention) and attention.to_k.in_features == HYPERNETWORK_WIDTH:
                 attention.context_adapter = self._change
 
     def _change(self, context: Tensor) -> tuple[Tensor, Tensor]:

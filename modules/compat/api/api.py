@@ -27,6 +27,7 @@ __all__ = [
     "models",
     "script_name_to_index",
     "setUpscalers",
+    "upscaler_to_index",
     "validate_sampler_name",
     "verify_url",
 ]
@@ -120,6 +121,19 @@ def validate_sampler_name(name: str) -> str:
     return name
 
 
+def upscaler_to_index(name: str) -> int:
+    """The place of an upscaler in `shared.sd_upscalers`. Raises: HTTPException: there is none of this name."""
+    from modules.compat.upscaler import all_upscalers
+
+    names = [upscaler.name for upscaler in all_upscalers()]
+    for place, known in enumerate(names):
+        if known.lower() == name.lower():
+            return place
+    raise HTTPException(
+        status_code=400, detail=f"Invalid upscaler, needs to be one of these: {', '.join(names)}"
+    )
+
+
 def setUpscalers(req: Any) -> dict[str, Any]:
     """The fields of a request with its upscalers under the names of `postprocessing.run_extras`."""
     fields: dict[str, Any] = dict(vars(req))
@@ -147,6 +161,18 @@ class Api:
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
         """Add a route; who may call it, the program's own guard decides for all of them."""
         self.app.add_api_route(path, endpoint, **kwargs)
+
+    def text2imgapi(self, txt2imgreq: Any) -> models.TextToImageResponse:
+        """Carry out a body of txt2img. Raises: HTTPException, Fault."""
+        from modules.compat.api.generating import answer
+
+        return models.TextToImageResponse(**answer(txt2imgreq, is_img2img=False))
+
+    def img2imgapi(self, img2imgreq: Any) -> models.ImageToImageResponse:
+        """Carry out a body of img2img. Raises: HTTPException, Fault."""
+        from modules.compat.api.generating import answer
+
+        return models.ImageToImageResponse(**answer(img2imgreq, is_img2img=True))
 
     def get_sd_models(self) -> list[dict[str, Any]]:
         """The checkpoints, as the API lists them."""

@@ -101,6 +101,13 @@ def _choose(self: Any, payload: Any) -> Any:
         return payload
 
 
+def _pairs(self: Any, choices: Any) -> None:
+    """`component.choices = ["a", "b"]`: the installed Gradio keeps labels and values."""
+    self.__dict__["choices"] = [
+        tuple(one) if isinstance(one, (list, tuple)) else (str(one), one) for one in choices or []
+    ]
+
+
 _HABITS = {name: vars(Habits)[name] for name in ("__init__", "__getattr__", "style", "update")}
 
 
@@ -120,6 +127,7 @@ def older(native: Any) -> Any:
         attributes[str(event)] = listener(getattr(native, str(event)))
     if "choices" in parameters(native):
         attributes["preprocess"] = _choose
+        attributes["choices"] = property(lambda self: self.__dict__.get("choices", []), _pairs)
     return OlderMeta(native.__name__, (native,), attributes)
 
 

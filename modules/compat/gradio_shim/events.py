@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from modules.compat.gradio_shim.keywords import for_update
+from modules.compat.gradio_shim.keywords import for_component
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ def answered(answer: Any, outputs: Sequence[Any]) -> Any:
 
 def _fitting(value: Any, component: Any) -> Any:
     if isinstance(value, dict) and value.get("__type__") in ("update", "generic_update"):
-        return for_update(component.__class__, value)
+        return for_component(component, value)
     return value
 
 

@@ -8,7 +8,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from gradio.blocks import BlockContext
+
 log = logging.getLogger(__name__)
+UNSEEN = "easel-unseen"
+"""The class of components that are on the page and not seen."""
 
 _BUTTON_VARIANTS = ("primary", "secondary", "stop", "huggingface")
 _LAYOUT_VARIANTS = ("default", "panel", "compact")
@@ -34,8 +38,8 @@ def for_constructor(native: type, given: Keywords, *, defaults: bool = True) -> 
     for base in reversed(native.__mro__):
         if (change := _CHANGES.get(base.__name__)) is not None:
             change(words, defaults)
-    if words.get("visible") is False:  # Gradio 3 had it on the page all the same, and scripts look for it there
-        words["visible"] = "hidden"
+    if defaults and words.get("visible") is False and not issubclass(native, BlockContext):
+        _unseen(words)
     known = parameters(native)
     unknown = [name for name in words if name not in known]
     for name in unknown:
@@ -49,6 +53,23 @@ def for_update(native: type, given: Keywords) -> Keywords:
     """An update (`gr.update(...)`) that fits a class of the installed Gradio."""
     words = {name: value for name, value in given.items() if name != "__type__"}
     return {**for_constructor(native, words, defaults=False), "__type__": "update"}
+
+
+def for_component(component: Any, given: Keywords) -> Keywords:
+    """An update (`gr.update(...)`) for a certain component or layout."""
+    words = for_update(component.__class__, given)
+    if "visible" in words and not isinstance(component, BlockContext):
+        classes = words.get("elem_classes", component.elem_classes) or []
+        words["elem_classes"] = [one for one in classes if one != UNSEEN]
+        if words["visible"] is False:
+            _unseen(words)
+    return words
+
+
+def _unseen(words: Keywords) -> None:
+    """Gradio 3 had what is not visible on the page all the same, and scripts look for it there."""
+    words["visible"] = True
+    _with_class(words, UNSEEN)
 
 
 @cache
