@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """Make Easel's environment, then start it.
 
-``python launch.py [arguments]`` makes ``.venv`` beside this file on the first run, installs what is pinned in
-``requirements.txt`` into it, and hands over to ``webui.py`` with the same arguments. Small stamp files in
-``.venv/easel`` remember what is there, so that every later start skips all of this.
-
+``python launch.py [arguments]`` makes ``.venv`` beside this file on the first run, installs what ``requirements.txt``
+pins, and hands over to ``webui.py``. Small stamp files in ``.venv/easel`` let every later start skip all of this.
 ``python launch.py test [pytest arguments]`` also installs ``requirements-test.txt`` and runs the tests.
 
 Only the standard library is used, in syntax that Python 3.6 can read: an old Python shall get as far as the
