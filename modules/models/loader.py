@@ -184,15 +184,23 @@ def _fill(
     """
     wanted = network.state_dict()
     _check_shapes(wanted, file, origins)
-    weights = {}
     for name, place in wanted.items():
         last = channels_last and place.ndim == 4 and not (except_in and name.startswith(except_in))
         layout = torch.channels_last if last else torch.contiguous_format
         empty = torch.empty(place.shape, dtype=dtype, device=device, memory_format=layout)
-        weights[name] = _filled(empty, file, name, origins[name])
-    network.load_state_dict(weights, assign=True)
+        _put(network, name, _filled(empty, file, name, origins[name]))
     network.eval().requires_grad_(False)
     return network
+
+
+def _put(network: nn.Module, name: str, weight: Tensor) -> None:
+    """Give a network one weight; `load_state_dict` walks through all modules for that."""
+    owner, _, leaf = name.rpartition(".")
+    module = network.get_submodule(owner)
+    if leaf in module._parameters:
+        module._parameters[leaf] = nn.Parameter(weight, requires_grad=False)
+    else:
+        module._buffers[leaf] = weight
 
 
 def _check_shapes(wanted: dict[str, Tensor], file: TensorFile, origins: Origins) -> None:
