@@ -59,7 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     (data / "localizations").mkdir()
     (data / "localizations" / "de.json").write_text(json.dumps(texts))
     (data / "settings.json").write_text(json.dumps({"page": {"localization": "de"}}))
-    with running_server(data) as running:
+    with running_server(data, "--skip-load-model-at-start") as running:
         yield running
 
 

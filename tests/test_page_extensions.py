@@ -51,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     write(data / "extensions" / "raises", "1 / 0")
     on = {"enabled": ["example-controls", "example-page"]}
     (data / "settings.json").write_text(json.dumps({"extensions": on}))
-    with running_server(data) as running:
+    with running_server(data, "--skip-load-model-at-start") as running:
         yield running
 
 

@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = data / "models" / "ESRGAN"
     folder.mkdir(parents=True)
     torch.save({"params_ema": compact(2).state_dict()}, folder / "2x-tiny.pth")
-    with running_server(data) as running:
+    with running_server(data, "--skip-load-model-at-start") as running:
         yield running
 
 

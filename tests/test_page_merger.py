@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder.mkdir(parents=True)
     shutil.copy(checkpoint(), folder / "second.safetensors")
     save_file({"lora.up": torch.ones(2)}, folder / "stranger.safetensors")
-    with running_server(data) as running:
+    with running_server(data, "--skip-load-model-at-start") as running:
         yield running
 
 

@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     many.mkdir()
     for number in range(MANY):
         (many / f"glow {number:04}.pt").touch()
-    with running_server(data) as running:
+    with running_server(data, "--skip-load-model-at-start") as running:
         yield running
 
 

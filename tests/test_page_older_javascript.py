@@ -81,7 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         place = data / "extensions" / "old-script" / folder
         place.mkdir(parents=True)
         (place / name).write_text(text)
-    with running_server(data) as running:
+    with running_server(data, "--skip-load-model-at-start") as running:
         yield running
 
 

@@ -33,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         path = folder / "models" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_safetensors() if path.suffix == ".safetensors" else b"red\nblue\n")
-    with running_server(folder) as running:
+    with running_server(folder, "--skip-load-model-at-start") as running:
         yield running
 
 

@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     (folder / "styles.csv").write_text(
         'name,prompt,negative_prompt\nInk,"{prompt}, ink wash",photo\nCalm,"calm, still",\n'
     )
-    with running_server(folder) as running:
+    with running_server(folder, "--skip-load-model-at-start") as running:
         yield running
 
 
