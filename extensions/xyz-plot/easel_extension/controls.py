@@ -11,7 +11,7 @@ from modules.plugins.hooks import Me
 from . import spans
 from .axes import NOTHING, axes_of, find
 
-_HINT = "1, 2, 5 · 1-5 · 1-9 (+2) · 0-1 [5] · words apart by commas"
+_HINT = "1, 2, 5 or 1-9 (+2)"
 
 
 def build(kind: Literal["txt2img", "img2img"], me: Me) -> dict[str, Any]:
