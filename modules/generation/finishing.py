@@ -13,7 +13,7 @@ from modules.generation.batch import Batch
 from modules.generation.recipe import Recipe
 from modules.generation.results import GeneratedImage
 from modules.generation.session import Session
-from modules.imaging.pixels import to_image
+from modules.imaging.pixels import image_of_shares, to_image
 from modules.sampling.catalogue import Sampler, Scheduler
 from modules.sampling.sample import Sampled
 
@@ -77,18 +77,9 @@ def _decoded(batch: Batch, latents: Tensor) -> Iterator[Image]:
         pixels = hooks.decoded(((decoded.float() + 1) / 2).clamp(0, 1), batch.about)
     if len(pixels) != len(latents):
         raise NotSupported(_ANOTHER_NUMBER)
-    yield from map(_image_of, pixels)
+    yield from map(image_of_shares, pixels)
 
 
 _ANOTHER_NUMBER = (
     "An extension gave back another number of pictures than there are in the batch; that can't be."
 )
-
-
-def _image_of(pixels: Tensor) -> Image:
-    """A picture `[3, H, W]` in 0..1 (clipped here); just as `to_image` makes it from what was decoded."""
-    import numpy as np
-    from PIL import Image
-
-    values = pixels.float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-    return Image.fromarray((255.0 * values).astype(np.uint8))

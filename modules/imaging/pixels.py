@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 def to_image(decoded: Tensor) -> Image:
     """One decoded picture `[3, H, W]` in -1..1 (clipped here) as an RGB picture; values are truncated, not rounded."""
+    return image_of_shares((decoded.float() + 1) / 2)
+
+
+def image_of_shares(pixels: Tensor) -> Image:
+    """One picture `[3, H, W]` in 0..1 (clipped here) as an RGB picture; values are truncated, not rounded."""
     import numpy as np
     from PIL import Image
 
-    values = ((decoded.float() + 1) / 2).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    values = pixels.float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
     return Image.fromarray((255.0 * values).astype(np.uint8))
 
 
