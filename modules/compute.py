@@ -146,6 +146,31 @@ def _device_name(options: ComputeOptions) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+class HostCopy:
+    """A tensor on its way to the CPU. Nobody waits for the device before the copy is asked for.
+
+    Args: tensor: on any device; it may be forgotten at once.
+    """
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        import torch
+
+        self._event: torch.cuda.Event | None = None
+        if tensor.device.type != "cuda":
+            self._copy = tensor.cpu()
+            return
+        self._copy = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        self._copy.copy_(tensor, non_blocking=True)
+        self._event = torch.cuda.Event()
+        self._event.record(torch.cuda.current_stream(tensor.device))
+
+    def wait(self) -> torch.Tensor:
+        """The copy, once it is there. From any thread."""
+        if self._event is not None:
+            self._event.synchronize()
+        return self._copy
+
+
 # -- memory -------------------------------------------------------------------------------------------------
 
 

@@ -26,13 +26,19 @@ from tests import tiny_model
 REQUEST = TextToImage(
     prompt="a cat", seed=5, steps=2, sampler="Euler", width=64, height=48, batch_size=2, save=False
 )
-LISTENING = ("changes_model_calls", "changes_mask_blends", "changes_decoded", "changes_denoised")
+LISTENING = (
+    "changes_model_calls",
+    "changes_mask_blends",
+    "changes_decoded",
+    "changes_denoised",
+    "changes_pictures",
+)
 
 
 class Recording(GenerationHooks):
     """Writes down what is called, and listens to everything unless told otherwise."""
 
-    changes_model_calls = changes_mask_blends = changes_decoded = changes_denoised = True
+    changes_model_calls = changes_mask_blends = changes_decoded = changes_denoised = changes_pictures = True
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -110,7 +116,7 @@ class Recording(GenerationHooks):
 class Changing(GenerationHooks):
     """Does what each test gives it: `Changing(sampled=lambda latents, about: ...)`."""
 
-    changes_model_calls = changes_mask_blends = changes_decoded = changes_denoised = True
+    changes_model_calls = changes_mask_blends = changes_decoded = changes_denoised = changes_pictures = True
 
     def __init__(self, **methods: Callable[..., Any]) -> None:
         self.__dict__.update(methods)
@@ -123,7 +129,7 @@ class Maker:
         tiny_model.write(folder / "tiny.safetensors")
         (folder / "wildcards").mkdir()
         (folder / "wildcards" / "animal.txt").write_text("cat\ndog\nfox\nhorse\nrabbit\n")
-        self._models = ModelStore(
+        self.models = ModelStore(
             CheckpointCatalogue((), folder / "files.sqlite", (folder / "tiny.safetensors",)), choose
         )
         self._wildcards = Wildcards(folder / "wildcards")
@@ -134,12 +140,12 @@ class Maker:
     ) -> list[GeneratedImage]:
         """The pictures of the request with some changes; without hooks nobody listens."""
         engine = Engine(
-            self._models,
+            self.models,
             wildcards=self._wildcards,
             pictures=self.inputs,
             hooks=hooks or GenerationHooks(),
         )
-        return list(engine.run(check(replace(request, **changes), self._models), Unwatched()))
+        return list(engine.run(check(replace(request, **changes), self.models), Unwatched()))
 
 
 def values(picture: GeneratedImage) -> np.ndarray:

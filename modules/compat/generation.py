@@ -289,6 +289,11 @@ class OlderGeneration(GenerationHooks):
             )
         return torch.stack([image.to(pixels) for image in args.images])
 
+    @property
+    def changes_pictures(self) -> bool:
+        """See `GenerationHooks`."""
+        return runs.top() is not None
+
     def before_overlay(self, image: Image, request: PictureRequest, number: int) -> Image:
         """See `GenerationHooks`."""
         run = runs.top()

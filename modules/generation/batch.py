@@ -14,6 +14,7 @@ from torch import Tensor
 
 from modules.compute import give_back_memory, is_out_of_memory
 from modules.faults import UnknownName
+from modules.generation.aside import Aside
 from modules.generation.guidance import (
     NO_PICTURE,
     PassPlan,
@@ -33,7 +34,7 @@ from modules.models import noise_schedule, vae_decoding
 from modules.models.latent_diffusion import LatentDiffusion
 from modules.models.placement import placed
 from modules.models.tiling import circular_convolutions
-from modules.models.vae_decoding import check_latents
+from modules.models.vae_decoding import Decoding, check_latents
 from modules.prompts.tags import extract_tags
 from modules.sampling.catalogue import Sampler, Scheduler
 from modules.sampling.denoiser import GuidedDenoiser, LatentMask, Switch
@@ -254,6 +255,10 @@ class Batch:
         """One latent `[4, h, w]` to a picture `[3, H, W]`, about -1..1; see `models.vae_decoding`."""
         return vae_decoding.decode(self.session.model, latent)
 
+    def begin_decoding(self, latent: Tensor) -> Decoding:
+        """As `decode`, without waiting for the device."""
+        return Decoding(self.session.model, latent)
+
     def encode(self, pixels: Tensor) -> Tensor:
         """Pictures `[B, 3, H, W]` in -1..1 to latents `[B, 4, h, w]`, one by one; see `models.vae_decoding`."""
         return vae_decoding.encode(self.session.model, pixels)
@@ -310,11 +315,11 @@ def in_batches(
     session: Session,
     monitor: Monitor,
     first: int,
-    make: Callable[[range], Iterator[GeneratedImage]],
+    make: Callable[[range, Aside | None], Iterator[GeneratedImage]],
 ) -> Iterator[GeneratedImage]:
     """Make the request's pictures from number `first` on, batch by batch, until the end is asked for.
 
-    Args: make: makes the pictures of these numbers; none if they are skipped.
+    Args: make: makes the pictures of these numbers, none if they are skipped; and finishes them aside if it may.
     """
     model = session.model
     with ExitStack() as during:
@@ -322,9 +327,14 @@ def in_batches(
             during.enter_context(circular_convolutions(model.unet, model.vae))
             if session.compiled is not None:  # it knows nothing of that
                 during.enter_context(session.compiled.paused())
+        aside = during.enter_context(Aside())
         while first < request.pictures and not monitor.stop_requested():
             numbers = next_batch(request, session.wildcards, first, session.hooks)
-            yield from make(numbers)
+            if session.hooks.changes_pictures:
+                aside.settle()
+                yield from make(numbers, None)
+            else:
+                yield from make(numbers, aside)
             first += len(numbers)
 
 

@@ -167,7 +167,7 @@ class Engine:
             else:
                 pictures = text_to_image(request, session, monitor, first)
             for picture in pictures:
-                yield hooks.picture(picture, request)
+                yield hooks.picture(picture, request) if hooks.changes_pictures else picture
                 made += 1
             for number, picture in enumerate(hooks.extra_pictures(request), request.pictures):
                 if number >= first:

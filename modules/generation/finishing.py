@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from modules.faults import NotSupported
+from modules.generation.aside import Aside
 from modules.generation.batch import Batch
 from modules.generation.recipe import Recipe
 from modules.generation.results import GeneratedImage
@@ -20,6 +22,8 @@ from modules.sampling.sample import Sampled
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from modules.models.vae_decoding import Decoding
+
 Finish = Callable[["Image", int], "Image"]
 """What is done to a decoded picture of this number."""
 
@@ -30,6 +34,7 @@ def finished(
     session: Session,
     sampler: Sampler,
     scheduler: Scheduler,
+    aside: Aside | None,
     finish: Finish = lambda image, number: image,
 ) -> Iterator[GeneratedImage]:
     """The pictures of a batch; each is decoded when it is asked for.
@@ -37,9 +42,13 @@ def finished(
     Args:
         batch: in its last pass; sampled: what that gave.
         session, sampler, scheduler: those of the first pass, which the recipe names.
+        aside: where pictures are finished; None: here and now.
 
-    Raises: NotSupported: an extension changed the number of pictures.
+    Raises: NotSupported: an extension changed the number of pictures; NotPossibleNow: the VAE gives no picture, now or
+    for the batch before.
     """
+    if aside is not None:
+        aside.settle()  # the VAE does one batch after the other
     request, hooks = batch.request, batch.session.hooks
     stopped_at = None if sampled.complete else batch.steps_done
     recipe = Recipe(
@@ -54,9 +63,16 @@ def finished(
     )
     if len(sampled.latents) != len(batch.numbers):
         raise NotSupported(_ANOTHER_NUMBER)
-    for number, decoded in zip(batch.numbers, _decoded(batch, sampled.latents), strict=True):
+
+    def made(decode: Callable[[], Image], number: int) -> Image:
+        image = decode()
+        if aside is None:
+            image = hooks.before_overlay(image, request, number)
+        return finish(image, number)
+
+    for number, decode in zip(batch.numbers, _decoded(batch, sampled.latents), strict=True):
         yield GeneratedImage(
-            image=finish(hooks.before_overlay(decoded, request, number), number),
+            image=made(decode, number) if aside is None else aside.do(partial(made, decode, number)),  # type: ignore[arg-type]
             number=number,
             seed=request.seed_of(number),
             variation_seed=request.variation_seed_of(number),
@@ -65,11 +81,13 @@ def finished(
         )
 
 
-def _decoded(batch: Batch, latents: Tensor) -> Iterator[Image]:
-    """The pictures of latents `[B, 4, h, w]`, one by one; all at once where an extension wants to see them so."""
+def _decoded(batch: Batch, latents: Tensor) -> Iterator[Callable[[], Image]]:
+    """What waits for the pictures of latents `[B, 4, h, w]`, begun one by one; all at once where an extension wants to
+    see them so.
+    """
     hooks = batch.session.hooks
     if not hooks.changes_decoded:
-        yield from (to_image(batch.decode(latent)) for latent in latents)
+        yield from (partial(_awaited, batch.begin_decoding(latent)) for latent in latents)
         return
     assert batch.about is not None
     with torch.inference_mode():
@@ -77,7 +95,11 @@ def _decoded(batch: Batch, latents: Tensor) -> Iterator[Image]:
         pixels = hooks.decoded(((decoded.float() + 1) / 2).clamp(0, 1), batch.about)
     if len(pixels) != len(latents):
         raise NotSupported(_ANOTHER_NUMBER)
-    yield from map(image_of_shares, pixels)
+    yield from (partial(image_of_shares, one) for one in pixels)
+
+
+def _awaited(decoding: Decoding) -> Image:
+    return to_image(decoding.wait())
 
 
 _ANOTHER_NUMBER = (

@@ -114,15 +114,24 @@ class Chain(GenerationHooks):
         listening = (hooks for hooks in self._hooks if hooks.changes_decoded)
         return reduce(lambda value, hooks: hooks.decoded(value, about), listening, pixels)
 
+    @property
+    def changes_pictures(self) -> bool:
+        """See `GenerationHooks`."""
+        return any(hooks.changes_pictures for hooks in self._hooks)
+
     def before_overlay(self, image: Image, request: PictureRequest, number: int) -> Image:
         """See `GenerationHooks`."""
-        return self._through(image, lambda hooks, value: hooks.before_overlay(value, request, number))
+        return reduce(
+            lambda value, hooks: hooks.before_overlay(value, request, number), self._of_pictures(), image
+        )
 
     def overlay(
         self, mask: Image, original: Image, request: PictureRequest, number: int
     ) -> tuple[Image, Image]:
         """See `GenerationHooks`."""
-        return self._through((mask, original), lambda hooks, both: hooks.overlay(*both, request, number))
+        return reduce(
+            lambda both, hooks: hooks.overlay(*both, request, number), self._of_pictures(), (mask, original)
+        )
 
     def extra_pictures(self, request: GenerationRequest) -> Iterable[GeneratedImage]:
         """Those of all."""
@@ -146,7 +155,10 @@ class Chain(GenerationHooks):
 
     def picture(self, picture: GeneratedImage, request: Request) -> GeneratedImage:
         """See `GenerationHooks`."""
-        return self._through(picture, lambda hooks, value: hooks.picture(value, request))
+        return reduce(lambda value, hooks: hooks.picture(value, request), self._of_pictures(), picture)
+
+    def _of_pictures(self) -> Iterable[GenerationHooks]:
+        return [hooks for hooks in self._hooks if hooks.changes_pictures]
 
     def infotext(self, parameters: Parameters, request: PictureRequest, number: int) -> Parameters:
         """See `GenerationHooks`."""

@@ -178,6 +178,13 @@ class GenerationHooks:
         """The decoded pictures `[B, 3, H, W]` of a batch, 0 to 1, and its last pass. Their number must stay."""
         return pixels
 
+    @property
+    def changes_pictures(self) -> bool:
+        """Whether `before_overlay`, `overlay` or `picture` has to be called at all; then every picture is finished in
+        the worker's thread before the next batch is begun, and else in another, beside that.
+        """
+        return False
+
     def before_overlay(self, image: Image, request: PictureRequest, number: int) -> Image:
         """A decoded picture, before colours are corrected and what a mask keeps is put over it."""
         return image

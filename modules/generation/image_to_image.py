@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from modules.generation.aside import Aside
 from modules.generation.batch import Batch, Pass, in_batches
 from modules.generation.conditions import from_picture
 from modules.generation.finishing import finished
@@ -35,7 +36,11 @@ def image_to_image(
 ) -> Iterator[GeneratedImage]:
     """Make the request's pictures from number `first` on, and yield each as soon as it is done."""
     yield from in_batches(
-        request, session, monitor, first, lambda numbers: _batch(request, session, monitor, numbers)
+        request,
+        session,
+        monitor,
+        first,
+        lambda numbers, aside: _batch(request, session, monitor, numbers, aside),
     )
 
 
@@ -48,7 +53,7 @@ def _steps(request: ImageToImage) -> tuple[int, int]:
 
 
 def _batch(
-    request: ImageToImage, session: Session, monitor: Monitor, numbers: range
+    request: ImageToImage, session: Session, monitor: Monitor, numbers: range, aside: Aside | None
 ) -> Iterator[GeneratedImage]:
     sampler, scheduler = resolve(request.sampler, request.scheduler)
     whole, done = _steps(request)
@@ -91,11 +96,11 @@ def _batch(
 
     def finish(image: Image, number: int) -> Image:
         def laid_over(mask: Image, original: Image) -> tuple[Image, Image]:
-            return session.hooks.overlay(mask, original, request, number)
+            return (mask, original) if aside else session.hooks.overlay(mask, original, request, number)
 
         return pictures[number - numbers.start].finish(image, laid_over)
 
-    yield from finished(batch, sampled, session, sampler, scheduler, finish)
+    yield from finished(batch, sampled, session, sampler, scheduler, aside, finish)
 
 
 def _encoded(request: ImageToImage, batch: Batch, pictures: list[Prepared]) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -13,12 +14,24 @@ if TYPE_CHECKING:
 PictureKind = Literal["picture", "grid", "extra"]
 
 
+class _Awaited:
+    """A field that may be given as a future: whoever reads it waits for the value."""
+
+    def __get__(self, instance: GeneratedImage, owner: type) -> Image:
+        given: Image | Future[Image] = instance.__dict__["_image"]
+        return given.result() if isinstance(given, Future) else given
+
+    def __set__(self, instance: GeneratedImage, value: Image | Future[Image]) -> None:
+        instance.__dict__["_image"] = value
+
+
 @dataclass(frozen=True)
 class GeneratedImage:
     """One finished picture.
 
     Args:
-        image: RGB.
+        image: RGB. It may be given as a future; then reading it waits for the picture, and raises what went wrong
+            with it.
         number: its place in the job, from 0.
         infotext: the recipe that is written into the file.
         complete: False where the job was interrupted before its last step.
@@ -32,6 +45,10 @@ class GeneratedImage:
     infotext: str
     complete: bool = True
     kind: PictureKind = "picture"
+
+
+# not in the class: there it would be the field's default
+GeneratedImage.image = _Awaited()  # type: ignore[assignment]
 
 
 class Monitor(Protocol):

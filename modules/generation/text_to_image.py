@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modules.generation.aside import Aside
 from modules.generation.batch import Batch, Pass, in_batches
 from modules.generation.conditions import without_picture
 from modules.generation.finishing import finished
@@ -22,12 +23,16 @@ def text_to_image(
 ) -> Iterator[GeneratedImage]:
     """Make the request's pictures from number `first` on, and yield each as soon as it is done."""
     yield from in_batches(
-        request, session, monitor, first, lambda numbers: _batch(request, session, monitor, numbers)
+        request,
+        session,
+        monitor,
+        first,
+        lambda numbers, aside: _batch(request, session, monitor, numbers, aside),
     )
 
 
 def _batch(
-    request: TextToImage, session: Session, monitor: Monitor, numbers: range
+    request: TextToImage, session: Session, monitor: Monitor, numbers: range, aside: Aside | None
 ) -> Iterator[GeneratedImage]:
     """The pictures that are made together; none if they are skipped."""
     sampler, scheduler = resolve(request.sampler, request.scheduler)
@@ -50,4 +55,4 @@ def _batch(
         batch = second.batch  # of the second pass's model, where that is another
     if monitor.skip_requested():
         return
-    yield from finished(batch, sampled, session, sampler, scheduler)
+    yield from finished(batch, sampled, session, sampler, scheduler, aside)

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from modules.compute import give_back_memory, is_out_of_memory
+from modules.compute import HostCopy, give_back_memory, is_out_of_memory
 from modules.faults import BadFile, NotPossibleNow
 from modules.models.placement import Copy, copy_to, placed
 
@@ -43,6 +43,32 @@ def decode(model: LatentDiffusion, latent: Tensor, copy: Copy = copy_to) -> Tens
     ratio = Fraction(model.vae.config.downscale)
     with placed(model, "vae", copy):
         return _run(model, lambda vae: vae.decode, latent[None], ratio).cpu()[0]
+
+
+class Decoding:
+    """A picture that the VAE was told to make: a GPU is at work on it while the program goes on.
+
+    Args: model, latent: as for `decode`.
+
+    Raises: NotPossibleNow: memory is too short even for tiles.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, model: LatentDiffusion, latent: Tensor) -> None:
+        self._model, self._latent = model, latent
+        ratio = Fraction(model.vae.config.downscale)
+        with placed(model, "vae", copy_to):
+            self._copy = HostCopy(_fitting(model, model.vae.decode, latent[None], ratio))
+
+    def wait(self) -> Tensor:
+        """What `decode` gives. From any thread, while no other decoding of this model begins.
+
+        Raises: NotPossibleNow: see `decode`.
+        """
+        decoded = self._copy.wait()[0]
+        if self._model.compute.nan_check and not bool(decoded.isfinite().all()):
+            return decode(self._model, self._latent)  # which finds out why, or takes more precision
+        return decoded
 
 
 @torch.inference_mode()

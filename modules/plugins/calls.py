@@ -98,6 +98,11 @@ class ExtensionHooks(GenerationHooks):
         """See `GenerationHooks`."""
         self._told("step", {"latents": latents, "at": at})
 
+    @property
+    def changes_pictures(self) -> bool:
+        """See `GenerationHooks`."""
+        return bool(self._manager.implementations("picture"))
+
     def picture(self, picture: GeneratedImage, request: Request) -> GeneratedImage:
         """See `GenerationHooks`."""
         return self._with_image("picture", picture, request)

@@ -12,21 +12,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from modules.models.noise_schedule import TIMESTEPS, alphas_cumprod
 from modules.models.text_encoder import TextEncoder
 from modules.models.unet import UNet, UNetConfig
 from tools.starter import text_training
 from tools.starter.dataset import SceneSet
+from tools.starter.optimizers import MatrixOptimizer, Rates
 from tools.starter.text_training import token_ids
-from tools.starter.training_state import (
-    Checkpoints,
-    MovingAverage,
-    autocast,
-    device,
-    learning_rate,
-    steps_left,
-)
+from tools.starter.training_state import Checkpoints, Training, autocast, device
 
 UNET = UNetConfig(
     channels=64,
@@ -37,7 +32,9 @@ UNET = UNetConfig(
 )
 WITHOUT_CAPTION = 0.1
 SNR_LIMIT = 5.0
+RATES = Rates(matrices=3e-3, rest=8e-4)
 AVERAGE = 0.998
+FAST_ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 ATTENTION_PACE = 5.0
 """Learning rate of the cross-attentions, relative to the rest."""
 TIMESTEP_POWER = 0.6
@@ -80,9 +77,7 @@ def _batch(
     return latents[torch.from_numpy(indices)].float(), captions
 
 
-def train(
-    scenes: SceneSet, latents: Tensor, folder: Path, steps: int, batch: int, peak: float = 8e-4
-) -> None:
+def train(scenes: SceneSet, latents: Tensor, folder: Path, steps: int, batch: int) -> None:
     """Train (or go on training) until `steps`; the state is in `folder/diffusion.pt`.
 
     Args: latents: normalised latents of the scenes, fp16 `[N, 4, h, w]`.
@@ -90,36 +85,12 @@ def train(
     where = device()
     torch.manual_seed(2)
     model = Denoiser(text_training.load(folder)).to(where)
-    average = MovingAverage(model, AVERAGE)
-    attention = [p for name, p in model.unet.named_parameters() if ".attn2." in name]
-    others = [p for name, p in model.unet.named_parameters() if ".attn2." not in name]
-    optimizer = torch.optim.AdamW(
-        [{"params": others, "pace": 1.0}, {"params": attention, "pace": ATTENTION_PACE}],
-        lr=peak,
-        betas=(0.9, 0.99),
-        weight_decay=0.0,
-    )
-    checkpoints, first = Checkpoints(folder / "diffusion.pt"), 0
-    if saved := checkpoints.load():
-        model.load_state_dict(saved["model"])
-        if "optimizer" in saved:  # not in states made by `unpack`
-            optimizer.load_state_dict(saved["optimizer"])
-        optimizer.param_groups[1]["pace"] = ATTENTION_PACE
-        average.weights = {k: v.to(where) for k, v in saved["average"].items()}
-        first = saved["step"]
+    optimizer = MatrixOptimizer(model, RATES, lambda name: ATTENTION_PACE if ".attn2." in name else 1.0)
+    training = Training(model, optimizer, folder / "diffusion.pt", AVERAGE)
     alphas = alphas_cumprod().to(where)
     if where.type == "cuda":
         latents = latents.to(where)
-
-    def state(step: int) -> dict[str, object]:
-        return {
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "average": average.weights,
-            "step": step,
-        }
-
-    for step, meter in steps_left(first, steps, "diffusion"):
+    for step, meter in training.steps(steps, "diffusion"):
         rng = np.random.default_rng((11, step))
         clean, captions = _batch(scenes, latents, batch, rng)
         clean, ids = clean.to(where), token_ids(captions).to(where)
@@ -128,21 +99,14 @@ def train(
         timesteps = (offsets**TIMESTEP_POWER * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
         a = alphas[timesteps][:, None, None, None]
         noise = torch.randn_like(clean)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, peak) * group["pace"]
-        with autocast(where):
+        # the attention for short sequences: the fast one for long ones is five times slower here on a CPU
+        with autocast(where), sdpa_kernel(SDPBackend.MATH if where.type == "cpu" else FAST_ATTENTION):
             prediction = model(a.sqrt() * clean + (1 - a).sqrt() * noise, timesteps, ids)
         snr = (a / (1 - a)).flatten()
         error = F.mse_loss(prediction.float(), noise, reduction="none").flatten(1).mean(1)
         loss = (error * (snr.clamp(max=SNR_LIMIT) / snr)).mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.unet.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        average.update(model, step)
+        training.learn(loss)
         meter.add(loss=loss, mse=error.mean())
-        checkpoints.save(state(step + 1))
-    checkpoints.save(state(max(steps, first)), force=True)
 
 
 def load(folder: Path) -> Denoiser:

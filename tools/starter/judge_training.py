@@ -11,9 +11,12 @@ from torch import Tensor
 
 from tools.starter.dataset import SceneSet
 from tools.starter.judge import Answers, Judge, JudgeNet, agreement, as_input, questions, visible
-from tools.starter.training_state import Checkpoints, MovingAverage, device, learning_rate, steps_left
+from tools.starter.optimizers import MatrixOptimizer, Rates
+from tools.starter.training_state import Checkpoints, Training, autocast, device
 
 SEED = 5
+RATES = Rates(matrices=3e-3, rest=3e-3)
+AVERAGE = 0.995
 NOT_ASKED = -100
 BLURRED = 0.4
 """How many of the pictures are softened: generated ones are, and the judge shall see through it."""
@@ -60,47 +63,26 @@ def _softened(x: Tensor, rng: np.random.Generator) -> Tensor:
     return x * contrast + brightness
 
 
-def train(scenes: SceneSet, folder: Path, steps: int, batch: int, world: int, peak: float = 3e-3) -> None:
+def train(scenes: SceneSet, folder: Path, steps: int, batch: int, world: int) -> None:
     """Train (or go on training) until `steps`; the state is in `folder/judge-<world>.pt`."""
     where = device()
     torch.manual_seed(SEED)
     told = targets([visible(facts, world) for facts in scenes.facts], world)
     net = JudgeNet(sum(map(len, questions(world).values()))).to(where)
-    average = MovingAverage(net, 0.995)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.02)
-    checkpoints, first = Checkpoints(_file(folder, world), seconds=60), 0
-    if saved := checkpoints.load():
-        net.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        average.weights = {k: v.to(where) for k, v in saved["average"].items()}
-        first = saved["step"]
-
-    def state(step: int) -> dict[str, object]:
-        return {
-            "model": net.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "average": average.weights,
-            "step": step,
-        }
-
+    training = Training(net, MatrixOptimizer(net, RATES), _file(folder, world), AVERAGE, seconds=60)
     net.train()
-    for step, meter in steps_left(first, steps, "judge"):
+    for step, meter in training.steps(steps, "judge", decay=0.6):
         rng = np.random.default_rng((17, step))
         chosen = np.sort(rng.integers(len(told), size=batch))
-        x, target = as_input(scenes.pictures[chosen]), told[torch.from_numpy(chosen)]
+        x, target = as_input(scenes.pictures[chosen]).contiguous(), told[torch.from_numpy(chosen)]
         if rng.random() < 0.5:
             x, target = x.flip(3), mirrored(target, world)
         x, target = _softened(x, rng).to(where), target.to(where)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, peak, decay=0.6)
-        loss = loss_of(net(x), target, world)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        average.update(net, step)
+        with autocast(where):
+            logits = net(x).float()
+        loss = loss_of(logits, target, world)
+        training.learn(loss)
         meter.add(loss=loss)
-        checkpoints.save(state(step + 1))
-    checkpoints.save(state(max(steps, first)), force=True)
 
 
 def _file(folder: Path, world: int) -> Path:

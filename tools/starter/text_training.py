@@ -19,9 +19,12 @@ from modules.models.text_encoder import TextEncoder, TextEncoderConfig
 from modules.models.tokenizer import BOS, EOS, tokenize
 from tools.starter.dataset import SceneSet
 from tools.starter.facts import Facts
-from tools.starter.training_state import Checkpoints, device, learning_rate, steps_left
+from tools.starter.optimizers import MatrixOptimizer, Rates
+from tools.starter.training_state import Checkpoints, Training, autocast, device
 
 TEXT = TextEncoderConfig(width=128, layers=4, heads=2, intermediate=512)
+RATES = Rates(matrices=2e-3, rest=1.5e-3)
+AVERAGE = 0.99
 RAREST = 20
 """A fact is learned if at least so many scenes have it."""
 
@@ -59,7 +62,7 @@ def labels_of(facts: Facts) -> Iterator[str]:
         yield f"count {thing.count}"
 
 
-def train(scenes: SceneSet, folder: Path, steps: int, batch: int, peak: float = 1.5e-3) -> None:
+def train(scenes: SceneSet, folder: Path, steps: int, batch: int) -> None:
     """Train (or go on training) until `steps`; the state is in `folder/text.pt`."""
     where = device()
     torch.manual_seed(3)
@@ -67,33 +70,20 @@ def train(scenes: SceneSet, folder: Path, steps: int, batch: int, peak: float = 
     names, counts = np.unique([label for labels in told for label in labels], return_counts=True)
     index = {str(name): i for i, name in enumerate(names[counts >= RAREST])}
     model = nn.ModuleDict({"text": new_encoder(), "head": nn.Linear(TEXT.width, len(index))}).to(where)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
-    checkpoints, first = Checkpoints(folder / "text.pt"), 0
-    if saved := checkpoints.load():
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        first = saved["step"]
-
-    def state(step: int) -> dict[str, object]:
-        return {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-
-    for step, meter in steps_left(first, steps, "text", every=50):
+    optimizer = MatrixOptimizer(model, RATES, matrices=lambda name: "embedding" not in name)
+    training = Training(model, optimizer, folder / "text.pt", AVERAGE)
+    for step, meter in training.steps(steps, "text", every=50):
         rng = np.random.default_rng((13, step))
         chosen = rng.integers(len(scenes.facts), size=batch)
         ids = token_ids([scenes.caption(int(i), rng) for i in chosen]).to(where)
-        target = torch.zeros(batch, len(index), device=where)
+        target = torch.zeros(batch, len(index))
         for row, i in enumerate(chosen):
             target[row, [index[label] for label in told[i] if label in index]] = 1
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, peak)
-        loss = F.binary_cross_entropy_with_logits(model["head"](model["text"](ids).hidden.mean(1)), target)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        with autocast(where):
+            guess = model["head"](model["text"](ids).hidden.mean(1)).float()
+        loss = F.binary_cross_entropy_with_logits(guess, target.to(where))
+        training.learn(loss)
         meter.add(loss=loss)
-        checkpoints.save(state(step + 1))
-    checkpoints.save(state(max(steps, first)), force=True)
 
 
 def load(folder: Path) -> TextEncoder:
@@ -101,6 +91,6 @@ def load(folder: Path) -> TextEncoder:
     encoder = new_encoder()
     if saved := Checkpoints(folder / "text.pt").load():
         prefix = "text."
-        weights = saved["model"].items()
+        weights = saved["average"].items()
         encoder.load_state_dict({k[len(prefix) :]: w for k, w in weights if k.startswith(prefix)})
     return encoder

@@ -31,7 +31,7 @@ def unpack(checkpoint: Path, folder: Path) -> None:
         states = Checkpoints(folder / name)
         if states.load() is None:
             weights = _weights(tensors, prefixes)
-            states.save({"model": weights, "average": weights, "step": 0}, force=True)
+            states.save({"model": weights, "average": weights, "step": 0})
 
 
 def _weights(tensors: dict[str, Tensor], prefixes: dict[str, str]) -> dict[str, Tensor]:
