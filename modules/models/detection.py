@@ -12,7 +12,8 @@ from modules.models.unet import UNetConfig
 
 def _count(shapes: Shapes, pattern: str) -> int:
     """How many different numbers stand in the group of `pattern` over all names, from 0 on without gaps."""
-    found = {int(m.group(1)) for name in shapes if (m := re.match(pattern, name))}
+    match = re.compile(pattern).match
+    found = {int(m.group(1)) for name in shapes if (m := match(name))}
     return len(found) if found == set(range(len(found))) else 0
 
 

@@ -184,19 +184,19 @@ def _fill(
     """
     wanted = network.state_dict()
     _check_shapes(wanted, file, origins)
+    modules = dict(network.named_modules())
     for name, place in wanted.items():
         last = channels_last and place.ndim == 4 and not (except_in and name.startswith(except_in))
         layout = torch.channels_last if last else torch.contiguous_format
         empty = torch.empty(place.shape, dtype=dtype, device=device, memory_format=layout)
-        _put(network, name, _filled(empty, file, name, origins[name]))
-    network.eval().requires_grad_(False)
-    return network
+        _put(modules, name, _filled(empty, file, name, origins[name]))
+    return network.eval()
 
 
-def _put(network: nn.Module, name: str, weight: Tensor) -> None:
-    """Give a network one weight; `load_state_dict` walks through all modules for that."""
+def _put(modules: dict[str, nn.Module], name: str, weight: Tensor) -> None:
+    """Give a network, whose modules these are, one weight; `load_state_dict` walks through all of them for that."""
     owner, _, leaf = name.rpartition(".")
-    module = network.get_submodule(owner)
+    module = modules[owner]
     if leaf in module._parameters:
         module._parameters[leaf] = nn.Parameter(weight, requires_grad=False)
     else:
