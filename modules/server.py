@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 from modules.app import Application, build
 from modules.cli import CommandLine, parse, warn_of_unknown
 from modules.cli.older_flags import older_flags
+from modules.faults import NotPossibleNow
 from modules.older_settings import take_over_settings
 from modules.plugins.start import ExtensionOptions
+from modules.sharing import public_link
 
 if TYPE_CHECKING:
     import gradio
@@ -155,5 +157,14 @@ def _welcome(server: Server, command_line: CommandLine, started: float) -> None:
     host = "localhost" if command_line.host in ("127.0.0.1", "0.0.0.0", "::") else command_line.host
     address = f"{scheme}://{host}:{command_line.port}{command_line.subpath}"
     log.info("Easel is ready at %s (%.1f s). Stop it with Ctrl+C.", address, time.perf_counter() - started)
+    if command_line.share:
+        _share(command_line.port)
     if command_line.autolaunch and not command_line.nowebui:
         webbrowser.open(address)
+
+
+def _share(port: int) -> None:
+    try:
+        log.info("Others can open %s with your password, while Easel runs.", public_link(port))
+    except NotPossibleNow as fault:
+        log.warning("%s", fault)

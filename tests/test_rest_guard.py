@@ -349,3 +349,16 @@ def test_behind_the_guards_gradio_works(uploads: Path, tmp_path: Path) -> None:
         headers = {"Origin": "https://evil.example"}
         assert client.post("/gradio_api/run/size", json=body, headers=headers).status_code == 403
     close(house)
+
+
+def test_requests_to_the_api_are_logged_where_that_is_wanted(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "easel.api"):
+        client = client_of(guarded(log_requests=True, api_auth=(("anna", "secret"),)))
+        client.post("/sdapi/v1/txt2img", json={"prompt": "a cat"}, auth=("anna", "secret"))
+        client.get("/sdapi/v1/a%0Ab")
+        client.get("/easel/settings")
+        client_of(guarded()).get("/sdapi/v1/options")
+    first, second = (record.message for record in caplog.records)
+    assert first.startswith("POST /sdapi/v1/txt2img 200 testclient ") and first.endswith(" s")
+    assert second.startswith(r"GET /sdapi/v1/a\nb 401 ")
+    assert "secret" not in caplog.text and "cat" not in caplog.text

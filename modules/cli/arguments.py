@@ -54,7 +54,7 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     add("--port", type=port, default=7860, metavar="N", help="port to listen on (7860)")
     add("--listen", action="store_true", help="be reachable from other machines; needs a password")
     add("--server-name", metavar="ADDRESS", help="address to listen on; beyond localhost it needs a password")
-    add("--share", action="store_true", help=argparse.SUPPRESS)
+    add("--share", action="store_true", help="a public link through Gradio's service; needs a password")
     add("--nowebui", action="store_true", help="the API only, no page")
     add("--api", action="store_true", help="accepted; the API is always on")
     add(

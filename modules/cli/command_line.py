@@ -59,6 +59,7 @@ class CommandLine:
     host: str = LOCALHOST
     port: int = 7860
     listen: bool = False
+    share: bool = False
     nowebui: bool = False
     data_dir: Path | None = None
     models_dir: Path | None = None
@@ -153,7 +154,7 @@ class CommandLine:
         from modules.rest.services import ServerOptions
 
         return ServerOptions(
-            listen=self.listen,
+            listen=self.listen or self.share,
             port=self.port,
             host_names=self.host_names,
             api_auth=self.api_auth,
@@ -162,6 +163,7 @@ class CommandLine:
             cors_origins_regex=self.cors_origins_regex,
             gradio_folders=(self.folders().outputs, *self.gradio_allowed_paths),
             allow_stop=self.api_server_stop,
+            log_requests=self.api_log,
             localizations=self.localizations_dir or self.folders().data / "localizations",
             flags=self.as_flags(),
         )
@@ -204,6 +206,7 @@ def parse(arguments: Sequence[str], program: str = "webui.py", *, warn: bool = T
         host=host,
         port=values.port,
         listen=listen,
+        share=values.share,
         nowebui=values.nowebui,
         data_dir=values.data_dir,
         models_dir=values.models_dir,
@@ -269,10 +272,10 @@ def _check(parser: Parser, values: argparse.Namespace, listen: bool, password: b
             "everybody on the network could use this machine. Add a password (--gradio-auth name:password), "
             "or leave out --listen, --server-name and --share."
         )
-    if values.share:
-        print(
-            "--share: a public link is not there yet; use --listen or a tunnel of your own.", file=sys.stderr
-        )
+    if values.share and values.tls_keyfile:
+        parser.error("--share has its own HTTPS: leave out --tls-keyfile and --tls-certfile.")
+    if values.share and values.nowebui:
+        parser.error("--share shows the page to others: leave out --nowebui.")
     if (values.tls_keyfile is None) != (values.tls_certfile is None):
         parser.error("HTTPS needs both --tls-keyfile and --tls-certfile.")
 

@@ -29,7 +29,6 @@ WITH_VALUES: dict[str, Any] = {
     "sub_quad_chunk_threshold": None,
     "opt_channelslast": False,
     "config": None,
-    "share": False,
 }
 """Flags that are no switches, or mean nothing here, with what they are where nobody says anything."""
 
@@ -77,6 +76,7 @@ def older_flags(line: CommandLine) -> dict[str, Any]:
         "gradio_auth": _users(line.gradio_auth),
         "gradio_auth_path": None,
         "api_auth": _users(line.api_auth),
+        "share": line.share,
         "api_log": line.api_log,
         "api_server_stop": line.api_server_stop,
         "cors_allow_origins": ",".join(line.cors_origins) or None,

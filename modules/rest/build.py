@@ -37,6 +37,7 @@ from modules.rest.gradio_files import GradioFileGuard
 from modules.rest.guard import BodyGuard, HostGuard, OriginGuard, PasswordGuard, SecurityHeaders
 from modules.rest.localization import Languages
 from modules.rest.picture_folders import PictureFolders
+from modules.rest.request_log import RequestLog
 from modules.rest.services import RestServices, ServerOptions
 from modules.rest.tasks import Tasks
 
@@ -132,3 +133,5 @@ def _add_guards(app: FastAPI, options: ServerOptions) -> None:
     app.add_middleware(HostGuard, options=options)
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(SecurityHeaders, options=options)
+    if options.log_requests:
+        app.add_middleware(RequestLog)

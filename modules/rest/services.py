@@ -245,7 +245,7 @@ class ServerOptions:
     """How the server listens, and to whom.
 
     Args:
-        listen: the server can be reached from other machines.
+        listen: the server can be reached from other machines, by its address or a public link.
         host_names: names besides localhost under which a browser may ask for a server that listens on
             localhost only.
         api_auth: names and passwords for `/sdapi`; gradio_auth: for the rest. Beyond localhost, either stands
@@ -255,6 +255,7 @@ class ServerOptions:
         cors_origins_regex: the same as a regular expression that must match the whole origin.
         max_body: the largest request body, in bytes.
         gradio_folders: folders whose files a page's request may name, besides Gradio's own for uploads.
+        log_requests: each request to `/sdapi` is written into the log.
         allow_stop: `/sdapi/v1/server-stop` and `server-kill` end the program.
         static_root: the folder with `style.css` and `javascript/`; None is the program's.
         localizations: the user's folder with translations of the page.
@@ -270,6 +271,7 @@ class ServerOptions:
     cors_origins_regex: str | None = None
     max_body: int = 64 * MEBIBYTE
     gradio_folders: tuple[Path, ...] = ()
+    log_requests: bool = False
     allow_stop: bool = False
     static_root: Path | None = None
     localizations: Path | None = None
