@@ -40,6 +40,7 @@ let checkpoint = null;
 function meet(about) {
   checkpoint = JSON.parse(about || "{}");
   showExamples(checkpoint.examples ?? []);
+  document.documentElement.toggleAttribute("data-several-checkpoints", checkpoint.count > 1);
 }
 
 /** Settings may be changed in another tab or by a program. */

@@ -28,7 +28,7 @@ def build_page(services: PageServices) -> gr.Blocks:
     from modules.pages import extensions, extras, merger, top_bar, workbench
 
     with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True) as page:
-        top_bar.build(services, page)
+        bar = top_bar.build(services)
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             for kind, title in workbench.TABS:
                 gr.Tab(title, elem_id=f"tab_{kind}", id=f"tab_{kind}")
@@ -36,7 +36,8 @@ def build_page(services: PageServices) -> gr.Blocks:
                 extras.build(services)
             with gr.Tab(merger.TITLE, elem_id=merger.ELEM_ID, id=merger.ELEM_ID):
                 merger.build(services)
-        workbench.build(services)
+        form = workbench.build(services)
+        top_bar.wire(services, page, bar, form.file_menus(), lambda: form.fresh_menus(services))
         with tabs:  # those of extensions may refer to the workbench
             for tab in services.extension_tabs():
                 with gr.Tab(

@@ -22,11 +22,24 @@ if TYPE_CHECKING:
     import gradio as gr
 
 Choices = list[Any]
+FILE_FIELDS = ("hires.upscaler", "hires.checkpoint", "vae", "refiner.checkpoint")
+"""The fields that name a file."""
 
 
 def only(*kinds: Kind) -> list[str]:
     """The classes of a part that is there in the tabs of these kinds only (see `style.css`)."""
     return [] if set(kinds) == set(KINDS) else ["easel-only", *(f"on-{kind}" for kind in kinds)]
+
+
+def file_choices(services: PageServices) -> dict[str, Choices]:
+    """The choices of the fields that name a file, as the folders are now."""
+    checkpoints = checkpoint_choices(services)
+    return {
+        "hires.upscaler": [*LATENT_UPSCALERS, *services.upscalers()],
+        "hires.checkpoint": [SAME, *checkpoints],
+        "vae": [BY_SETTINGS, "Automatic", "None", *(name for name, _ in services.vaes())],
+        "refiner.checkpoint": [NO_REFINER, *checkpoints],
+    }
 
 
 class Form:
@@ -38,12 +51,9 @@ class Form:
         self._choices: dict[str, Choices] = {
             "sampler": samplers,
             "scheduler": schedulers,
-            "hires.upscaler": [*LATENT_UPSCALERS, *services.upscalers()],
             "hires.sampler": [SAME, *samplers],
             "hires.scheduler": [SAME, *schedulers],
-            "hires.checkpoint": [SAME, *checkpoint_choices(services)],
-            "vae": [BY_SETTINGS, "Automatic", "None", *(name for name, _ in services.vaes())],
-            "refiner.checkpoint": [NO_REFINER, *checkpoint_choices(services)],
+            **file_choices(services),
             "script": [NO_SCRIPT, *(title for title, _ in services.script_menu())],
         }
         self.components: dict[str, gr.Component] = {}
@@ -95,10 +105,17 @@ class Form:
             elem_classes=only(*field.kinds),
         )
 
-    @property
-    def several_checkpoints(self) -> bool:
-        """Whether there is more than one checkpoint to choose from."""
-        return len(self._choices["refiner.checkpoint"]) > 2
+    def file_menus(self) -> list[gr.Component]:
+        """The menus that name files."""
+        return [self.components[name] for name in FILE_FIELDS]
+
+    @staticmethod
+    def fresh_menus(services: PageServices) -> list[gr.Component]:
+        """What `file_menus` become where the folders have changed; what is chosen stays."""
+        import gradio as gr
+
+        choices = file_choices(services)
+        return [gr.Dropdown(choices=choices[name]) for name in FILE_FIELDS]
 
     def segments(self, name: str) -> None:
         """One of a few words that stand side by side."""

@@ -67,8 +67,7 @@ def other_files(form: Form) -> None:
     import gradio as gr
 
     form.choice("vae")
-    hidden = [] if form.several_checkpoints else ["easel-alone"]
-    with gr.Row(elem_classes=["easel-pair", "easel-pair-wide", *hidden], elem_id="txt2img_refiner"):
+    with gr.Row(elem_classes=["easel-pair", "easel-pair-wide"], elem_id="txt2img_refiner"):
         form.choice("refiner.checkpoint")
         form.number("refiner.switch_at", step=0.05)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modules.pages.markup import piece
@@ -12,7 +14,17 @@ if TYPE_CHECKING:
     import gradio as gr
 
 
-def build(services: PageServices, page: gr.Blocks) -> None:
+@dataclass(frozen=True)
+class Bar:
+    """What is in the bar and has to be wired."""
+
+    checkpoint: gr.Dropdown
+    refresh: gr.Button
+    about: gr.Textbox
+    again: gr.Button
+
+
+def build(services: PageServices) -> Bar:
     """Make the bar. Called inside the page, before the tabs."""
     import gradio as gr
 
@@ -32,13 +44,28 @@ def build(services: PageServices, page: gr.Blocks) -> None:
         piece("theme_switch", "easel_theme_switch")
     about = gr.Textbox(visible=False)
     again = gr.Button("Look again", elem_id="easel_look_again", visible="hidden")
+    return Bar(checkpoint, refresh, about, again)
 
-    def look() -> tuple[Any, str]:
+
+def wire(
+    services: PageServices,
+    page: gr.Blocks,
+    bar: Bar,
+    menus: list[gr.Component],
+    fresh: Callable[[], list[Any]],
+) -> None:
+    """Its events.
+
+    Args: menus: further ones that name files; fresh: what they are to become, with the folders as they are now.
+    """
+    import gradio as gr
+
+    def look() -> list[Any]:
         found = current(services)
         menu = gr.Dropdown(choices=checkpoint_choices(services), value=found.filename if found else None)
-        return menu, describe(found)
+        return [menu, describe(found, len(services.checkpoints())), *fresh()]
 
-    def search() -> tuple[Any, str]:
+    def search() -> list[Any]:
         services.refresh_checkpoints()
         return look()
 
@@ -46,15 +73,16 @@ def build(services: PageServices, page: gr.Blocks) -> None:
         known = {choice.filename: choice for choice in services.checkpoints()}
         if filename in known:
             services.settings.update({"model.checkpoint": filename})
-        return describe(known.get(filename or "") or current(services))
+        return describe(known.get(filename or "") or current(services), len(known))
 
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    about, seen = bar.about, [bar.checkpoint, bar.about, *menus]
     told = "(about) => window.easel?.checkpoint(about)"
     started = "(about) => window.easelStarted ? window.easelStarted(about) : (window.easelAbout = about)"
-    page.load(look, outputs=[checkpoint, about], **quiet).then(fn=None, inputs=about, js=started)
-    again.click(look, outputs=[checkpoint, about], **quiet).then(fn=None, inputs=about, js=told)
-    refresh.click(search, outputs=[checkpoint, about], **quiet).then(fn=None, inputs=about, js=told)
-    checkpoint.input(choose, inputs=checkpoint, outputs=about, preprocess=False, **quiet).then(
+    page.load(look, outputs=seen, **quiet).then(fn=None, inputs=about, js=started)
+    bar.again.click(look, outputs=seen, **quiet).then(fn=None, inputs=about, js=told)
+    bar.refresh.click(search, outputs=seen, **quiet).then(fn=None, inputs=about, js=told)
+    bar.checkpoint.input(choose, inputs=bar.checkpoint, outputs=about, preprocess=False, **quiet).then(
         fn=None, inputs=about, js=told
     )
 
@@ -66,12 +94,13 @@ def current(services: PageServices) -> CheckpointChoice | None:
     return next(named, choices[0] if choices else None)
 
 
-def describe(choice: CheckpointChoice | None) -> str:
-    """What the scripts need to know of the checkpoint in use, as JSON."""
+def describe(choice: CheckpointChoice | None, count: int) -> str:
+    """What the scripts need to know of the checkpoint in use, and how many there are, as JSON."""
     if choice is None:
-        return json.dumps({"name": None, "filename": None, "resolution": None, "examples": []})
+        return json.dumps({"name": None, "filename": None, "resolution": None, "examples": [], "count": 0})
     return json.dumps(
         {
+            "count": count,
             "name": choice.name,
             "filename": choice.filename,
             "resolution": choice.resolution,

@@ -27,7 +27,7 @@ ORDER = (*(field.name for field in FIELDS), HIRES)
 """The values in the order in which the scripts get them."""
 
 
-def build(services: PageServices) -> None:
+def build(services: PageServices) -> Form:
     """Make the workbench. Called behind the tabs."""
     import gradio as gr
 
@@ -51,6 +51,7 @@ def build(services: PageServices) -> None:
                 piece("gallery")
         _wire(services, form, generate, added)
         _keep(added)
+    return form
 
 
 def _compose(form: Form) -> gr.Button:
