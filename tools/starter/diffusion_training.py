@@ -32,10 +32,10 @@ UNET = UNetConfig(
 )
 WITHOUT_CAPTION = 0.1
 SNR_LIMIT = 5.0
-RATES = Rates(matrices=3e-3, rest=8e-4)
+RATES = Rates(matrices=2e-3, rest=8e-4)
 AVERAGE = 0.998
 FAST_ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-ATTENTION_PACE = 5.0
+ATTENTION_PACE = 2.0
 """Learning rate of the cross-attentions, relative to the rest."""
 TIMESTEP_POWER = 0.6
 """Below 1: more of the noisy timesteps, where the words decide."""
@@ -114,6 +114,6 @@ def load(folder: Path) -> Denoiser:
     saved = Checkpoints(folder / "diffusion.pt").load()
     if saved is None:
         raise SystemExit(f"There is no trained U-Net in {folder}: run the stage 'diffusion' first.")
-    model = Denoiser(text_training.new_encoder())
-    model.load_state_dict(saved["average"])
+    model = Denoiser(text_training.load(folder))
+    model.load_state_dict(saved["average"], strict=False)  # the text is in no state made by `unpack`
     return model.eval()

@@ -100,13 +100,15 @@ class Training:
         self.first = 0
         saved = self._checkpoints.load()
         if saved:
-            module.load_state_dict(saved["model"])
+            # `unpack` knows nothing of what only the training has, such as heads
+            strict = "optimizers" in saved
+            module.load_state_dict(saved["model"], strict=strict)
             self.first = saved["step"]
-            if "optimizers" in saved:  # not in states made by `unpack`
+            if strict:
                 optimizer.load_state_dict(saved["optimizers"])
         self._average = MovingAverage(module, average)
         if saved and "average" in saved:
-            self._average.weights = {
+            self._average.weights |= {
                 name: w.to(self._average.weights[name].device) for name, w in saved["average"].items()
             }
 

@@ -15,11 +15,8 @@ from tools.starter.training_state import Checkpoints
 
 PREFIXES = {
     "vae.pt": {"": "first_stage_model."},
-    "text.pt": {"model.": "cond_stage_model.transformer.text_model."},
-    "diffusion.pt": {
-        "unet.": "model.diffusion_model.",
-        "text.model.": "cond_stage_model.transformer.text_model.",
-    },
+    "text.pt": {"text.model.": "cond_stage_model.transformer.text_model."},
+    "diffusion.pt": {"unet.": "model.diffusion_model."},
 }
 """For each state the modules in it and where they are in a checkpoint."""
 
