@@ -152,8 +152,15 @@ function control(setting, id) {
     const input = el("input", { type: "number", id, min: setting.minimum, max: setting.maximum, step: setting.whole ? 1 : (setting.step ?? "any"), inputmode: setting.whole ? "numeric" : "decimal" });
     return { input, show: (value) => (input.value = value ?? ""), read: () => (input.value === "" ? (setting.empty ? null : undefined) : Number(input.value)) };
   }
-  const input = el("input", { type: setting.control === "colour" ? "color" : "text", id, autocomplete: "off", spellcheck: "false" });
+  const input = setting.lines > 1
+    ? el("textarea", { id, rows: Math.min(setting.lines, 12), spellcheck: "false" })
+    : el("input", { type: textKind(setting), id, autocomplete: "off", spellcheck: "false" });
   return { input, show: (value) => (input.value = value ?? ""), read: () => (setting.empty && input.value === "" ? null : input.value) };
+}
+
+function textKind({ control: kind, secret }) {
+  if (kind === "colour") return "color";
+  return secret ? "password" : "text";
 }
 
 /** A list of which some are chosen; what was chosen and isn't offered any more stays in it. */

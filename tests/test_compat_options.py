@@ -49,6 +49,10 @@ class Dropdown:
     pass
 
 
+class Textbox:
+    pass
+
+
 class ColorPicker:
     pass
 
@@ -89,7 +93,8 @@ def _add(opts: Options) -> None:
         "lab_text": OptionInfo("x", "<b>Text</b>"),
         "lab_colour": OptionInfo("#000000", "Colour", ColorPicker),
         "lab_note": OptionHTML("<p>Read <a href='x'>this</a>.</p>"),
-        "lab_secret": OptionInfo("", "Secret", restrict_api=True),
+        "lab_secret": OptionInfo("", "Secret", Textbox, {"type": "password"}, restrict_api=True),
+        "lab_lines": OptionInfo("", "Lines", Textbox, {"lines": 3}),
         "lab_broken": OptionInfo("a", "Broken", Dropdown, _fails),
         "lab_place": OptionInfo(1, "Place", Radio, {"choices": ["left", "right"], "type": "index"}),
     }
@@ -245,7 +250,7 @@ def test_sections_say_how_each_option_is_shown(house: Application, opts: Options
     assert kinds == {
         "lab_share": "slider", "lab_count": "slider", "lab_on": "bool", "lab_way": "choice",
         "lab_ways": "multi", "lab_text": "text", "lab_colour": "color", "lab_note": "html",
-        "lab_secret": "text", "lab_broken": "choice", "lab_place": "choice",
+        "lab_secret": "text", "lab_lines": "text", "lab_broken": "choice", "lab_place": "choice",
     }  # fmt: skip
     share = _shown("lab_share")
     assert (share["min"], share["max"], share["step"], share["whole"]) == (0, 1, 0.05, False)
@@ -254,6 +259,10 @@ def test_sections_say_how_each_option_is_shown(house: Application, opts: Options
     on = _shown("lab_on")
     assert on["restart"] and on["info"] == "(slow)" and on["default"] is False
     assert _shown("lab_note")["label"] == "Read this." and _shown("lab_text")["label"] == "Text"
+    texts = {
+        key: (_shown(key)["lines"], _shown(key)["secret"]) for key in ("lab_text", "lab_secret", "lab_lines")
+    }
+    assert texts == {"lab_text": (1, False), "lab_secret": (1, True), "lab_lines": (3, False)}
 
 
 @pytest.mark.parametrize(

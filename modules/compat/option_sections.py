@@ -47,8 +47,8 @@ def sections() -> list[dict[str, Any]]:
     """The options that extensions have added: `{id, title, options}`, in the order in which they were added.
 
     An option is `{key, label, kind, value, default, info, restart, restricted}`; kind is
-    "number", "slider" (`min`, `max`, `step`), "bool", "text", "choice" or "multi" (`choices`, `labels`, `free`: other
-    values too), "color", or "html" (`label` is the text; there is no value).
+    "number", "slider" (`min`, `max`, `step`), "bool", "text" (`lines`, `secret`), "choice" or "multi" (`choices`,
+    `labels`, `free`: other values too), "color", or "html" (`label` is the text; there is no value).
     """
     found: dict[Any, dict[str, Any]] = {}
     for key, info in list(_opts().data_labels.items()):
@@ -147,7 +147,8 @@ def _described(key: str, info: OptionInfo) -> dict[str, Any]:
         about |= _choices(arguments)
         about["free"] = any(arguments.get(name) for name in _FREE) or "Editable" in _name(info.component)
     if kind == "text":
-        about["lines"] = int(_number(arguments.get("lines")) or 1)
+        about["lines"] = max(1, int(_number(arguments.get("lines")) or 1))
+        about["secret"] = arguments.get("type") == "password"
     return about
 
 

@@ -29,7 +29,8 @@ _CONTROLS = {
 def groups_of(older: OlderOptions) -> list[dict[str, Any]]:
     """The sections as groups of the settings dialog; see `settings.describe`.
 
-    Further controls: "several" (with `choices`: a list of them), "colour", and "note": only a text.
+    Further controls: "several" (with `choices`: a list of them), "colour", and "note": only a text. A text may have
+    `lines`, or be `secret`: not to be read over somebody's shoulder.
     """
     return [
         {
@@ -57,6 +58,8 @@ def _setting(option: Mapping[str, Any]) -> dict[str, Any]:
     if setting["control"] == "number":
         limits = {"minimum": option["min"], "maximum": option["max"], "step": option["step"]}
         setting |= {**limits, "whole": option["whole"]}
+    if setting["control"] == "text":
+        setting |= {"lines": option["lines"], "secret": option["secret"]}
     if "choices" in option:
         setting |= {"choices": option["choices"], "labels": option["labels"], "free": option["free"]}
     return setting
