@@ -265,6 +265,7 @@ def build(
         find_checkpoint=lambda name: catalogue.find(name).filename,
         find_vae=lambda name: vaes.find(name).filename,
         find_styles=styles.find,
+        plot_axes=plugins.plot_axes,
         check=checked_pictures,
     )
     pictures = PictureIndex(database, folders.outputs)

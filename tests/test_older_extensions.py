@@ -124,6 +124,21 @@ def test_an_always_visible_script_changes_the_prompt(server: RunningServer, plai
     assert added.info["all_prompts"] == ["a cat"] * 2 or "in snow" in added.info["all_prompts"][0]
 
 
+def test_the_plot_has_the_axes_that_an_extension_adds(server: RunningServer, plain: Made) -> None:
+    axes = ["[Swap] New word", "", ["cat", "horse"], "[swap] rounds", "1-2", [], "Nothing", "", []]
+    made = make(server, script_name="x/y/z plot", script_args=[*axes, True, True])
+    grid, *cells = made.pixels
+    assert len(cells) == 4 and grid.shape[0] > 2 * SIDE
+    np.testing.assert_array_equal(cells[0], plain.pixels[0])  # a cat is what was asked for
+    assert [("horse" in text.splitlines()[0]) for text in made.texts[1:]] == [False, True, False, True]
+    assert np.abs(cells[1] - cells[0]).mean() > 0.5
+    np.testing.assert_array_equal(cells[3], cells[1])
+    assert "X Type: [Swap] New word" in made.texts[0] and "Word swap: cat -> horse" in made.texts[2]
+    body = {**FOX, "script_name": "x/y/z plot", "script_args": ["[Swap] Rounds", "many"]}
+    status, told = refused(server, "sdapi/v1/txt2img", body)
+    assert status == 422 and "[Swap] Rounds" in told
+
+
 def test_words_added_to_each_batch_reach_the_model(server: RunningServer) -> None:
     added = make(server, n_iter=2, **on("word swap", True, "cat", "cat", "in snow"))
     wanted = make(server, n_iter=2, prompt="a cat, in snow")

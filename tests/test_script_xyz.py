@@ -16,6 +16,7 @@ from modules.faults import Fault, InvalidField, NotSupported
 from modules.folders import PROGRAM
 from modules.generation.requests import GenerationRequest, HiresFix, ImageToImage, Refiner, TextToImage
 from modules.imaging.infotext import parse
+from modules.plugins.hooks import PlotAxis
 from modules.plugins.program import Program
 from modules.prompts.styles import Style
 from tests import script_support
@@ -397,3 +398,31 @@ def test_built_in_scripts_are_on_and_load_nothing_heavy() -> None:
     for title in ("Loopback", "Prompt matrix", "Prompts from file or textbox", "SD upscale", "X/Y/Z plot"):
         assert repr(title) in menu
     assert (failures, heavy) == ("[]", "[]") and "Custom code" not in menu
+
+
+def test_axes_of_other_extensions() -> None:
+    def softer(request: Any, value: float) -> Any:
+        if value > 1:
+            raise ValueError("it is 1 at most")
+        return replace(request, cfg_scale=10 * value)
+
+    added = [
+        PlotAxis("Softness", softer, float, legend=lambda value: f"soft {value:g}"),
+        PlotAxis("steps", softer),  # ours has that name
+        PlotAxis(
+            "Words", lambda r, v: replace(r, prompt=" ".join(v)), combine=lambda words: [words, words[::-1]]
+        ),
+        PlotAxis("Drawn over", softer, tab="img2img"),
+    ]
+    program = Program(plot_axes=lambda: added)
+    plot = script("xyz-plot", "X/Y/Z plot", program=program)
+    fake = Fake()
+    values = {"x_type": "softness", "x_values": "0.2-0.6 (+0.2)", "y_type": "Words", "y_values": "a, b"}
+    (grid,) = fake.run(plot, REQUEST, **values)
+    made = [(round(one.cfg_scale, 3), one.prompt) for one in fake.requests]
+    assert made == [(scale, words) for words in ("a b", "b a") for scale in (2, 4, 6)]
+    assert "X Type: Softness" in grid.infotext
+    labels = [axis.label for axis in axes.axes_of("txt2img", added)]
+    assert labels[-2:] == ["Softness", "Words"] and labels.count("Steps") == 1
+    with pytest.raises(InvalidField, match="it is 1 at most"):
+        Fake().run(plot, REQUEST, x_type="Softness", x_values="0.5, 2")

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modules.compat import loader, owners, script_callbacks, values
+from modules.compat import loader, owners, script_callbacks, values, xyz_grid
 from modules.compat.house import House
 from modules.compat.leaving import leave
 from modules.compat.script_class import Script as OlderScript
@@ -24,7 +24,7 @@ from modules.compat.script_runner import ScriptRunner, reset_all, runner_for, sc
 from modules.faults import InvalidField, UnknownName
 from modules.folders import PROGRAM
 from modules.plugins.extension import Extension
-from modules.plugins.hooks import Controls, Kind, Script, Tab
+from modules.plugins.hooks import Controls, Kind, PlotAxis, Script, Tab
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -103,6 +103,10 @@ class OlderFace:
         from modules.compat.upscaler import older_upscalers
 
         return older_upscalers()
+
+    def plot_axes(self) -> list[tuple[str, PlotAxis]]:
+        """See `OlderFace`."""
+        return xyz_grid.plot_axes()
 
     def tables_made(self) -> None:
         """See `OlderFace`."""

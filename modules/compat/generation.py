@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modules.compat import house, script_calls
+from modules.compat import house, script_calls, xyz_grid
 from modules.compat.older_run import MARK, OlderRun, Promise, runs
 from modules.compat.processing_requests import from_request
 from modules.faults import Fault, NotPossibleNow
@@ -76,6 +76,7 @@ class OlderGeneration(GenerationHooks):
         p = from_request(request)
         p.scripts = runner_of(request)
         p.script_args = p.scripts.all_args(request)
+        xyz_grid.apply_axes(request, p)
         return self._begin(OlderRun(p, claimed=False))
 
     def _begin(self, run: OlderRun) -> GenerationRequest:
@@ -85,7 +86,11 @@ class OlderGeneration(GenerationHooks):
 
     def _anybody(self, request: PictureRequest) -> bool:
         runner = runner_of(request)
-        return bool(runner.alwayson_scripts) or any(map(_registered, _CALLBACKS))
+        return (
+            bool(runner.alwayson_scripts)
+            or xyz_grid.MARK in request.extensions
+            or any(map(_registered, _CALLBACKS))
+        )
 
     def after_generation(self, request: Request, pictures: int) -> None:
         """See `GenerationHooks`."""

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from types import ModuleType
 
-from modules.compat import callback_order, owners, repositories, script_callbacks
+from modules.compat import callback_order, owners, repositories, script_callbacks, xyz_grid
 from modules.compat.gradio_shim.imports import NAMES, load_file
 from modules.compat.script_class import Script
 from modules.compat.script_data import ScriptClassData, postprocessing_scripts_data, scripts_data
@@ -24,6 +24,7 @@ def load(extension: Extension, script: Path) -> None:
     """
     folder = extension.about.folder
     repositories.install()
+    xyz_grid.offer()
     names = NAMES.enter(extension.name, folder)
     callback_order.read_rules(extension.name, folder)
     with owners.loading(owners.Owner(extension.name, folder, script)):
@@ -51,6 +52,7 @@ def unload(extension: str) -> None:
         sys.modules.pop(module.__name__, None)
     NAMES.leave(extension)
     callback_order.forget_rules(extension)
+    xyz_grid.withdraw(extension)
     owners.forget(extension)
 
 

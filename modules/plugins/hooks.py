@@ -141,6 +141,32 @@ class Controls:
 
 
 @dataclass(frozen=True)
+class PlotAxis:
+    """Something that the X/Y/Z plot can vary.
+
+    Args:
+        label: as its menus, the API and infotexts know it.
+        apply: `(request, value)` gives the request with the value; raises ValueError (the end of a sentence) or a
+            `modules.faults.Fault` where that can't be.
+        kind: what its values are: `int` and `float` (which may be typed as ranges), `bool`, or `str`.
+        choices: what can be chosen, asked each time; None: the values are typed.
+        cost: how dear a change of it is, 0 to 1: the dearest axis is changed least often.
+        tab: where it is offered.
+        legend: what stands beside the pictures of a value; None: "label: value".
+        combine: makes the values from all that were typed (their orders, say); None: they are these.
+    """
+
+    label: str
+    apply: Callable[[GenerationRequest, Any], GenerationRequest]
+    kind: type = str
+    choices: Callable[[], Sequence[str]] | None = None
+    cost: float = 0.0
+    tab: Literal["both", "txt2img", "img2img"] = "both"
+    legend: Callable[[Any], str] | None = None
+    combine: Callable[[list[Any]], list[Any]] | None = None
+
+
+@dataclass(frozen=True)
 class Script:
     """An entry of the Script menu: it carries a request out in its own way.
 
@@ -247,6 +273,10 @@ class Hooks:
     @hookspec
     def scripts(self, me: Me) -> list[Script]:  # type: ignore[empty-body]
         """Entries of the Script menu: each carries a request out in its own way."""
+
+    @hookspec
+    def plot_axes(self, me: Me) -> list[PlotAxis]:  # type: ignore[empty-body]
+        """Axes for the X/Y/Z plot. Asked whenever the plot needs them."""
 
     @hookspec
     def javascript(self, me: Me) -> list[str]:  # type: ignore[empty-body]

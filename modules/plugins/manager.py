@@ -19,7 +19,7 @@ from modules.plugins import loading
 from modules.plugins.calls import Implementation
 from modules.plugins.extension import Extension, Refused
 from modules.plugins.folder import ExtensionFolder, find_folders, in_order, scripts_in_order
-from modules.plugins.hooks import PROJECT, Hooks, Me, Tab
+from modules.plugins.hooks import PROJECT, Hooks, Me, PlotAxis, Tab
 from modules.plugins.older import LateHooks, NoOlder, OlderFace
 from modules.plugins.own_settings import OwnSettings
 from modules.plugins.page_parts import PageParts
@@ -142,7 +142,11 @@ class PluginManager:
         self._load_scripts(on)
         self._changed()
 
-    def older_list(self, what: Literal["scripts", "controls", "tabs"]) -> list[tuple[str, Any]]:
+    def plot_axes(self) -> list[PlotAxis]:
+        """What all extensions add to the X/Y/Z plot."""
+        return [axis for _, axis in [*self.page.listed("plot_axes", PlotAxis), *self.older_list("plot_axes")]]
+
+    def older_list(self, what: Literal["scripts", "controls", "tabs", "plot_axes"]) -> list[tuple[str, Any]]:
         """What the older UI's extensions have of something, with the extension's name."""
         try:
             return list(getattr(self.older, what)())

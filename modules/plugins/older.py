@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from modules.imaging.upscalers import Upscaler
     from modules.plugins.extension import Extension
-    from modules.plugins.hooks import Controls, Kind, Script, Tab
+    from modules.plugins.hooks import Controls, Kind, PlotAxis, Script, Tab
 
 Values = dict[str, dict[str, Any]]
 """As in `PictureRequest.extensions`."""
@@ -39,6 +39,9 @@ class OlderFace(Protocol):
 
     def controls(self) -> list[tuple[str, Controls]]:
         """Controls in the form."""
+
+    def plot_axes(self) -> list[tuple[str, PlotAxis]]:
+        """Axes for the X/Y/Z plot."""
 
     def tables_made(self) -> None:
         """The tables of samplers and schedules were made anew, without theirs."""
@@ -105,6 +108,10 @@ class NoOlder:
         return []
 
     def controls(self) -> list[tuple[str, Controls]]:
+        """See `OlderFace`."""
+        return []
+
+    def plot_axes(self) -> list[tuple[str, PlotAxis]]:
         """See `OlderFace`."""
         return []
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from modules.faults import UnknownName
 from modules.generation.requests import GenerationRequest
 from modules.imaging.upscalers import Upscalers
 from modules.prompts.styles import Style
+
+if TYPE_CHECKING:
+    from modules.plugins.hooks import PlotAxis
 
 _T = TypeVar("_T")
 
@@ -38,6 +41,7 @@ class Program:
         find_checkpoint: the file name that a request can have, of a title, name or hash; raises UnknownName.
         find_vae: the same of a VAE's name; "Automatic" and "None" are no names of files.
         find_styles: the styles of these names, in this order ("None" is none); raises UnknownName.
+        plot_axes: what extensions add to the X/Y/Z plot.
         check: the request with its names resolved, as the queue does it; raises a `modules.faults.Fault` where it
             could not be carried out.
     """
@@ -49,4 +53,5 @@ class Program:
     find_checkpoint: Callable[[str], str] = _same
     find_vae: Callable[[str], str] = _same
     find_styles: Callable[[Iterable[str]], list[Style]] = _no_styles
+    plot_axes: Callable[[], list[PlotAxis]] = list
     check: Callable[[GenerationRequest], GenerationRequest] = _same

@@ -16,6 +16,7 @@ from typing import Any
 
 from modules.faults import InvalidField, NotSupported
 from modules.generation.requests import GenerationRequest, Refiner, TextToImage
+from modules.plugins.hooks import PlotAxis
 from modules.plugins.program import Program
 from modules.prompts.styles import Style
 from modules.sampling.catalogue import find_scheduler, resolve
@@ -252,19 +253,37 @@ NOT_HERE = {
 """Axes of the older UI that Easel has no feature for, behind which of ours they stand in its menu."""
 
 
-def axes_of(kind: str) -> list[Axis]:
-    """Those of a tab; all with a picture have the same."""
-    return [axis for axis in AXES if axis.tab in ("both", "txt2img" if kind == "txt2img" else "img2img")]
+def axes_of(kind: str, added: Sequence[PlotAxis] = ()) -> list[Axis]:
+    """Those of a tab; all with a picture have the same. Args: added: by extensions; a label is the first's."""
+    labels = {axis.label.lower() for axis in AXES}
+    others = [_of_extension(one) for one in added if one.label.lower() not in labels]
+    tabs = ("both", "txt2img" if kind == "txt2img" else "img2img")
+    return [axis for axis in (*AXES, *others) if axis.tab in tabs]
 
 
-def find(wanted: Any, kind: str, name: str) -> Axis:
+def _of_extension(added: PlotAxis) -> Axis:
+    read = {int: whole, float: number, bool: yes_or_no}.get(added.kind, text)
+    choices = added.choices
+    return Axis(
+        added.label,
+        read,
+        added.apply,
+        added.cost,
+        None if choices is None else lambda program: list(choices()),
+        added.tab,
+        added.legend,
+        added.combine,
+    )
+
+
+def find(wanted: Any, kind: str, name: str, added: Sequence[PlotAxis] = ()) -> Axis:
     """The axis of a label, or of a place in the older UI's menu.
 
-    Args: name: of the control, for the error.
+    Args: name: of the control, for the error; added: axes of extensions.
 
     Raises: InvalidField, NotSupported.
     """
-    offered = axes_of(kind)
+    offered = axes_of(kind, added)
     places: list[Axis | str] = []
     for axis in offered:
         places += [axis, *NOT_HERE.get(axis.label, ())]

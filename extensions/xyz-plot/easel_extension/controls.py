@@ -17,7 +17,7 @@ _HINT = "1, 2, 5 or 1-9 (+2)"
 def build(kind: Literal["txt2img", "img2img"], me: Me) -> dict[str, Any]:
     """A row for each axis, then what concerns the grid."""
     made: dict[str, Any] = {}
-    labels = [axis.label for axis in axes_of(kind)]
+    labels = [axis.label for axis in axes_of(kind, me.program.plot_axes())]
     csv_mode = gr.Checkbox(False, label="Type names", render=False)
     for letter in "xyz":
         with gr.Row():
@@ -43,7 +43,7 @@ def build(kind: Literal["txt2img", "img2img"], me: Me) -> dict[str, Any]:
         made |= {f"{letter}_type": what, f"{letter}_values": typed, f"{letter}_values_dropdown": picked}
 
         def changed(label: str, names: bool, now: list[str] | None) -> tuple[Any, ...]:
-            axis = find(label, kind, "type")
+            axis = find(label, kind, "type", me.program.plot_axes())
             choices = [] if axis.choices is None else axis.choices(me.program)
             chosen = axis.choices is not None and not names
             kept = [value for value in now or [] if value in choices]
@@ -54,7 +54,7 @@ def build(kind: Literal["txt2img", "img2img"], me: Me) -> dict[str, Any]:
             )
 
         def all_of(label: str, names: bool) -> tuple[Any, Any]:
-            axis = find(label, kind, "type")
+            axis = find(label, kind, "type", me.program.plot_axes())
             choices = [] if axis.choices is None else axis.choices(me.program)
             return (spans.joined(choices), []) if names else (gr.skip(), choices)
 

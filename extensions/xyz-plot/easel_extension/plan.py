@@ -116,7 +116,8 @@ def _chosen(
     letter: str, values: Mapping[str, Any], kind: str, names: Names, draw: Callable[[], int] | None
 ) -> Chosen:
     """An axis as it was chosen. Args: draw: gives seeds in place of random ones; None: they stay random."""
-    axis = find(values.get(f"{letter}_type"), kind, f"{letter}_type")
+    name = f"{letter}_type"
+    axis = find(values.get(name), kind, name, names.program.plot_axes())
     if axis.label == NOTHING:
         return Chosen(letter, axis, [None], "")
     typed = str(values.get(f"{letter}_values") or "")

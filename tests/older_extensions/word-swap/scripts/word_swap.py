@@ -28,6 +28,8 @@ class WordSwap(scripts.Script):
 
     def process(self, p: StableDiffusionProcessing, enabled, old, new, added):
         seen.append("process")
+        if into := getattr(p, "swap_into", None):  # the axis of the plot
+            enabled, new = True, into
         if not enabled or not old:
             return
         p.all_prompts = [prompt.replace(old, new) for prompt in p.all_prompts]
@@ -61,4 +63,20 @@ def on_app_started(_, app):
         return answer
 
 
+def add_axes():
+    xyz_grid = next(d.module for d in scripts.scripts_data if d.script_class.__module__ == "xyz_grid.py")
+
+    def swap_into(p, x, xs):
+        p.swap_into = x
+
+    if not any(option.label.startswith("[Swap]") for option in xyz_grid.axis_options):
+        xyz_grid.axis_options.extend(
+            [
+                xyz_grid.AxisOption("[Swap] New word", str, swap_into, choices=lambda: ["dog", "fox"]),
+                xyz_grid.AxisOption("[Swap] Rounds", int, xyz_grid.apply_field("swap_rounds"), cost=0.2),
+            ]
+        )
+
+
+script_callbacks.on_before_ui(add_axes)
 script_callbacks.on_app_started(on_app_started)
