@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class ScriptClassData:
-    """A class. Args: path: of its file; basedir: its extension's folder; extension: the folder's name."""
-
+class _Facts(NamedTuple):
     script_class: type[Any]
     path: str
     basedir: str
     module: ModuleType
-    extension: str = ""
+
+
+class ScriptClassData(_Facts):
+    """A class: a tuple of four, as extensions take it apart. Args: path: of its file; basedir: its extension's folder.
+
+    Attributes: extension: the folder's name.
+    """
+
+    extension: str
+
+    def __new__(
+        cls, script_class: type[Any], path: str, basedir: str, module: ModuleType, extension: str = ""
+    ) -> ScriptClassData:
+        """The four, and whose they are."""
+        made = super().__new__(cls, script_class, path, basedir, module)
+        made.extension = extension
+        return made
 
 
 scripts_data: list[ScriptClassData] = []
