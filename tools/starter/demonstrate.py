@@ -27,14 +27,14 @@ def _examples(studio: Studio) -> Sheet:
 
 
 def _styles(studio: Studio) -> Sheet:
-    styles = ("a drawing", "a watercolor painting", "pixel art", "a pencil sketch")
+    styles = ("a drawing", "a watercolor painting", "pixel art", "a pencil sketch", "an oil painting", "a blueprint")
     scenes = (
         "a red house in a meadow by day",
         "a lighthouse on a beach at sunset",
         "a castle in the snow at night",
     )
     rows = [
-        studio.make(prompts=tuple(f"{s} of {scene}" for s in styles), seeds=(3,), batch_size=4)
+        studio.make(prompts=tuple(f"{s} of {scene}" for s in styles), seeds=(3,), batch_size=len(styles))
         for scene in scenes
     ]
     return rows, list(styles), list(scenes)
