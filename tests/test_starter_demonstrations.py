@@ -1,7 +1,4 @@
-"""The classic demonstrations on the model that ships with Easel; what they show is read off by the judge.
-
-What the starter model can't show yet (a fox that one would know for one, small things, positions) isn't asked.
-"""
+"""The classic demonstrations on the model that ships with Easel; what they show is read off by the judge."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from tools.starter import judge
 from tools.starter.judge import Judge
 
 FOX = "a watercolor painting of a fox in a snowy forest at dusk"
-GARDEN = "a house in a meadow by day, green trees, round stones"
+GARDEN = "a cottage in the countryside by day, trees, stones"
 
 
 @pytest.fixture(scope="module")
@@ -79,28 +76,23 @@ def gray_below(pictures: list[Pixels]) -> float:
     return float(((seen.max(-1) - seen.min(-1) < 40) & (seen.mean(-1) > 70)).mean())
 
 
-def colourfulness(pictures: list[Pixels]) -> float:
-    seen = np.stack(pictures)
-    return float((seen.max(-1) - seen.min(-1)).mean())
-
-
 def test_a_negative_prompt_takes_trees_or_stones_away(starter: Starter) -> None:
     plain, no_trees, no_stones = (
         make(starter, GARDEN, negative_prompt=words, cfg_scale=7) for words in ("", "trees", "round stones")
     )
     assert dark_green_at_the_sides(no_trees) < 0.65 * dark_green_at_the_sides(plain)
-    assert gray_below(no_stones) < 0.6 * gray_below(plain)
+    assert gray_below(no_stones) < 0.7 * gray_below(plain)
     assert gray_below(no_stones) < gray_below(no_trees)  # each takes away its own
     assert dark_green_at_the_sides(no_trees) < dark_green_at_the_sides(no_stones)
 
 
 def test_emphasis_from_half_to_one_and_a_half(starter: Starter, eye: Judge) -> None:
-    """The heavier the sketch, the less colour is left."""
-    swept = [make(starter, f"a meadow by day, (pencil sketch:{w})", 3) for w in (0.5, 0.75, 1.0, 1.25, 1.5)]
-    left = [colourfulness(pictures) for pictures in swept]
-    assert left == sorted(left, reverse=True)
-    assert left[-1] < 0.85 * left[0]
-    assert sure(eye, swept[-1], "style", "pencil sketch") > 0.9
+    """The heavier the sketch, the more of one it is."""
+    weights = (0.5, 0.75, 1.0, 1.25, 1.5)
+    swept = [make(starter, f"a house in a meadow by day, (pencil sketch:{weight})", 3) for weight in weights]
+    drawn = [sure(eye, pictures, "style", "pencil sketch") for pictures in swept]
+    assert drawn[0] < drawn[1] < drawn[2]
+    assert drawn[0] < 0.7 and min(drawn[2:]) > 0.95
 
 
 @pytest.fixture(scope="module")
@@ -110,18 +102,18 @@ def foxes(starter: Starter) -> dict[int, list[Pixels]]:
 
 
 def test_guidance_makes_the_words_count(eye: Judge, foxes: dict[int, list[Pixels]]) -> None:
-    dusk = [sure(eye, pictures, "time", "dusk") for pictures in foxes.values()]
-    assert dusk[0] < 0.6 < dusk[1] < dusk[2] + 0.1
+    fox = [sure(eye, pictures, "kind", "fox") for pictures in foxes.values()]
+    assert fox[0] < fox[-1] - 0.2
     contrast = [float(np.stack(pictures).std()) for pictures in foxes.values()]
     assert contrast == sorted(contrast)
 
 
-def test_the_example_is_a_watercolor_at_dusk_in_a_forest(eye: Judge, foxes: dict[int, list[Pixels]]) -> None:
-    """That it is a snowy one, and the fox, the present model doesn't show reliably."""
-    assert sure(eye, foxes[4], "style", "watercolor") > 0.9
-    assert sure(eye, foxes[4], "time", "dusk") > 0.7
-    forests = [sure(eye, foxes[4], "ground", ground) for ground in ("snowy forest", "forest")]
-    assert sum(forests) > 0.7  # guessing gives 0.2
+def test_the_example_is_a_watercolor_of_a_fox_in_a_snowy_forest_at_dusk(
+    eye: Judge, foxes: dict[int, list[Pixels]]
+) -> None:
+    shown = {"style": "watercolor", "kind": "fox", "ground": "snowy forest", "time": "dusk"}
+    for question, answer in shown.items():
+        assert sure(eye, foxes[4], question, answer) > 0.9, question
 
 
 def test_more_steps_come_to_rest(starter: Starter, eye: Judge) -> None:

@@ -84,7 +84,8 @@ def white_below(picture: Pixels) -> float:
 
 
 def test_a_lora_puts_an_airship_into_the_sky(make: Make) -> None:
-    without, half, whole = (make(f"{SCENE}{tag}") for tag in ("", " <lora:airship:0.5>", " <lora:airship:1>"))
+    tags = ("", " <lora:airship:0.75>", " <lora:airship:1>")
+    without, half, whole = (make(f"{SCENE}{tag}") for tag in tags)
     assert mean_of(red_above, without) < 0.03
     assert sum(red_above(picture) > 0.1 for picture in whole) >= 7
     assert mean_of(red_above, without) < mean_of(red_above, half) < 0.7 * mean_of(red_above, whole)

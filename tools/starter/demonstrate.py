@@ -27,7 +27,14 @@ def _examples(studio: Studio) -> Sheet:
 
 
 def _styles(studio: Studio) -> Sheet:
-    styles = ("a drawing", "a watercolor painting", "pixel art", "a pencil sketch", "an oil painting", "a blueprint")
+    styles = (
+        "a drawing",
+        "a watercolor painting",
+        "pixel art",
+        "a pencil sketch",
+        "an oil painting",
+        "a blueprint",
+    )
     scenes = (
         "a red house in a meadow by day",
         "a lighthouse on a beach at sunset",
@@ -41,7 +48,7 @@ def _styles(studio: Studio) -> Sheet:
 
 
 def _negative(studio: Studio) -> Sheet:
-    prompt, without = "a house in a meadow by day, green trees, round stones", ("", "trees", "round stones")
+    prompt, without = "a cottage in the countryside by day, trees, stones", ("", "trees", "round stones")
     rows = [
         studio.make(prompt, negative_prompt=words, batch_size=5, seed=31, cfg_scale=7) for words in without
     ]
@@ -51,7 +58,7 @@ def _negative(studio: Studio) -> Sheet:
 def _emphasis(studio: Studio) -> Sheet:
     weights = (0.5, 0.75, 1.0, 1.25, 1.5)
     prompts = (
-        "a meadow by day, (pencil sketch:{})",
+        "a house in a meadow by day, (pencil sketch:{})",
         "a meadow, (at sunset:{})",
         "a landscape, (snowy forest:{})",
     )
