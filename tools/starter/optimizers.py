@@ -1,7 +1,7 @@
 """The optimizers of the starter model's networks: Muon for the matrices, AdamW for everything else.
 
-Muon (Jordan et al. 2024) makes every update of a matrix orthogonal. From scratch, the VAE gets in 200 steps where
-AdamW needs more than 300. Convolutions count as matrices `[out, in * k * k]`.
+Muon (Jordan et al. 2024) makes every update of a matrix orthogonal. After 200 steps from scratch the VAE was at 17.5 dB
+with it, and at 15.5 dB with AdamW alone. Convolutions count as matrices `[out, in * k * k]`.
 """
 
 from __future__ import annotations
