@@ -17,6 +17,7 @@ MODULES = ROOT / "modules"
 FLOORS: dict[str, int] = {
     "server": 11,
     "older_settings": 10,
+    "sharing": 10,
     "app": 9,
     "older_face": 8,
     "screen_facts": 8,
