@@ -168,3 +168,9 @@ def test_the_new_part_of_a_picture_fits_to_it(starter: Starter, eye: Judge, hous
     right = [picture[:, -SIDE:] for picture in wide]  # half of it is new
     for question, answer in (("ground", "meadow"), ("time", "day"), ("style", "flat")):
         assert sure(eye, right, question, answer) > 0.8, question
+
+
+def test_unknown_words_wreck_nothing(starter: Starter, eye: Judge) -> None:
+    strange = make(starter, "zorblat, a red house in a meadow by day, frumious vexplo, best quality, 8k")
+    for question, answer in (("kind", "house"), ("color", "red"), ("time", "day"), ("ground", "meadow")):
+        assert sure(eye, strange, question, answer) > 0.8, question
