@@ -64,13 +64,16 @@ def test_the_wider_world_has_more_questions() -> None:
             assert all(answer in judge.questions(world)[name] for name, answer in told.items())
 
 
-def test_the_shipped_judge_is_small_and_good(shipped: judge.Judge) -> None:
-    assert judge.FILE.stat().st_size < 2e6
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_shipped_judges_are_small_and_good(world: int) -> None:
+    file = judge.file_of(world)
+    shipped = judge.load(file)
+    assert file.stat().st_size < 2e6
     assert sum(p.numel() for p in shipped.net.parameters()) < 600_000
-    assert set(shipped.accuracy) == set(judge.questions(1))
+    assert shipped.world == world and set(shipped.accuracy) == set(judge.questions(world))
     assert all(share >= GOAL for share in shipped.accuracy.values()), shipped.accuracy
-    with safe_open(judge.FILE, "pt") as file:
-        assert all(file.get_tensor(name).dtype == torch.float16 for name in file.keys())  # noqa: SIM118
+    with safe_open(file, "pt") as opened:
+        assert all(opened.get_tensor(name).dtype == torch.float16 for name in opened.keys())  # noqa: SIM118
 
 
 def test_the_shipped_judge_sees_new_scenes(shipped: judge.Judge) -> None:

@@ -77,7 +77,7 @@ def _train_judge(args: argparse.Namespace) -> None:
     from tools.starter import judge, judge_training
 
     if args.output == STARTER:
-        args.output = judge.FILE if args.world == 1 else args.work / "judge.safetensors"
+        args.output = judge.file_of(args.world)
     judge_training.train(_scenes(args), args.work, args.steps or 4000, args.batch or 64, args.world)
     trained = judge_training.trained(args.work, args.world, _held_out(args, 2000))
     judge.save(trained, args.output)
@@ -90,7 +90,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     from tools.starter import evaluate, judge
     from tools.starter.studio import Studio
 
-    seen_by = judge.load(args.judge or (judge.FILE if args.world == 1 else args.work / "judge.safetensors"))
+    seen_by = judge.load(args.judge or judge.file_of(args.world))
     studio = Studio(args.checkpoint, args.work / "studio")
     asked = evaluate.trials(args.prompts, args.seed, args.world)
     state = args.work / f"evaluation-{args.checkpoint.stem}-{args.seed}.json"

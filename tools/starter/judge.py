@@ -29,7 +29,13 @@ RELATIONS = ("none", "beside", "in front of", "on")
 NO_COLOUR = ("snowman", "astronaut", "astronaut riding a horse")
 """Kinds whose greatest part has the same colour always."""
 FILE = Path(__file__).resolve().parents[2] / "tests/starter_judge/judge.safetensors"
-"""The trained judge, with which the tests look at pictures."""
+"""The trained judge of world 1, with which the tests look at pictures."""
+
+
+def file_of(world: int) -> Path:
+    """Where the trained judge of a world is."""
+    return FILE if world == 1 else FILE.with_name(f"judge-world-{world}.safetensors")
+
 
 Answers = dict[str, str]
 """What is so, by question: `{"time": "night", "moon": "yes"}`."""
