@@ -8,6 +8,7 @@ this is not exactly the same picture; the whole one is always tried first.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 TILES = ((64, 16), (32, 8), (16, 4))
 """Side and overlap of the tiles in latent cells, in the order in which they are tried."""
+_ONE_USER = threading.RLock()
+"""Pictures are finished in a thread of their own, where the VAE may be given more precision to decode again."""
 _MORE_PRECISION = {torch.float16: torch.bfloat16, torch.bfloat16: torch.float32}
 
 Network = Callable[[Tensor], Tensor]
@@ -41,7 +44,7 @@ def decode(model: LatentDiffusion, latent: Tensor, copy: Copy = copy_to) -> Tens
     Raises: NotPossibleNow: the VAE gives no picture, or memory is too short even for tiles.
     """
     ratio = Fraction(model.vae.config.downscale)
-    with placed(model, "vae", copy):
+    with _ONE_USER, placed(model, "vae", copy):
         return _run(model, lambda vae: vae.decode, latent[None], ratio).cpu()[0]
 
 
@@ -57,14 +60,19 @@ class Decoding:
     def __init__(self, model: LatentDiffusion, latent: Tensor) -> None:
         self._model, self._latent = model, latent
         ratio = Fraction(model.vae.config.downscale)
-        with placed(model, "vae", copy_to):
+        with _ONE_USER, placed(model, "vae", copy_to):
             self._copy = HostCopy(_fitting(model, model.vae.decode, latent[None], ratio))
+        # where its parts take turns on the device, another thread could not bring the VAE there to decode again
+        self._decoded = None if model.compute.memory == "normal" else self._checked()
 
     def wait(self) -> Tensor:
-        """What `decode` gives. From any thread, while no other decoding of this model begins.
+        """What `decode` gives. From any thread.
 
         Raises: NotPossibleNow: see `decode`.
         """
+        return self._checked() if self._decoded is None else self._decoded
+
+    def _checked(self) -> Tensor:
         decoded = self._copy.wait()[0]
         if self._model.compute.nan_check and not bool(decoded.isfinite().all()):
             return decode(self._model, self._latent)  # which finds out why, or takes more precision
@@ -78,7 +86,7 @@ def encode(model: LatentDiffusion, pixels: Tensor, copy: Copy = copy_to) -> Tens
     Raises: NotPossibleNow: see `decode`.
     """
     ratio = Fraction(1, model.vae.config.downscale)
-    with placed(model, "vae", copy):
+    with _ONE_USER, placed(model, "vae", copy):
         latents = [_run(model, lambda vae: vae.encode, one[None], ratio) for one in pixels]
     return torch.cat(latents).to(model.compute.device)
 

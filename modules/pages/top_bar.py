@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -61,9 +62,9 @@ def wire(
     import gradio as gr
 
     def look() -> list[Any]:
-        found = current(services)
-        menu = gr.Dropdown(choices=checkpoint_choices(services), value=found.filename if found else None)
-        return [menu, describe(found, len(services.checkpoints())), *fresh()]
+        found, choices = current(services), checkpoint_choices(services)
+        menu = gr.Dropdown(choices=choices, value=found.filename if found else None)
+        return [menu, describe(found, len(choices)), *fresh()]
 
     def search() -> list[Any]:
         services.refresh_checkpoints()
@@ -113,5 +114,5 @@ def describe(choice: CheckpointChoice | None, count: int) -> str:
 def checkpoint_choices(services: PageServices) -> list[tuple[str, str]]:
     """Label and value of each checkpoint; the suffix is shown only where two have the same name."""
     choices = services.checkpoints()
-    names = [choice.name for choice in choices]
-    return [(c.name if names.count(c.name) == 1 else c.filename, c.filename) for c in choices]
+    names = Counter(choice.name for choice in choices)
+    return [(c.name if names[c.name] == 1 else c.filename, c.filename) for c in choices]

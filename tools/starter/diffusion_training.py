@@ -6,6 +6,7 @@ classifier-free guidance (Ho & Salimans 2022).
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,6 @@ WITHOUT_CAPTION = 0.1
 SNR_LIMIT = 5.0
 RATES = Rates(matrices=2e-3, rest=8e-4)
 AVERAGE = 0.998
-FAST_ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 ATTENTION_PACE = 2.0
 """Learning rate of the cross-attentions, relative to the rest."""
 TIMESTEP_POWER = 0.6
@@ -100,7 +100,7 @@ def train(scenes: SceneSet, latents: Tensor, folder: Path, steps: int, batch: in
         a = alphas[timesteps][:, None, None, None]
         noise = torch.randn_like(clean)
         # the attention for short sequences: the fast one for long ones is five times slower here on a CPU
-        with autocast(where), sdpa_kernel(SDPBackend.MATH if where.type == "cpu" else FAST_ATTENTION):
+        with autocast(where), sdpa_kernel(SDPBackend.MATH) if where.type == "cpu" else nullcontext():
             prediction = model(a.sqrt() * clean + (1 - a).sqrt() * noise, timesteps, ids)
         snr = (a / (1 - a)).flatten()
         error = F.mse_loss(prediction.float(), noise, reduction="none").flatten(1).mean(1)
