@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.page_support import open_fold
 from tests.server import RunningServer, running_server
 
 if TYPE_CHECKING:
@@ -111,8 +112,9 @@ def test_controls_reach_the_picture_and_scripts_the_page(page: Page, server: Run
     page.locator("#txt2img_prompt textarea").fill("a fox")
     page.locator("#txt2img_steps input[type=number]").fill("1")
     fold = page.locator(".easel-extension-controls").filter(has_text="Border")
-    fold.get_by_role("button").first.click()
-    fold.locator("input[type=number]").fill("8")
+    width = fold.locator("input[type=number]")
+    open_fold(fold, width)
+    width.fill("8")
     page.keyboard.press("Tab")
     page.click("#txt2img_generate")
     page.locator("#easel_gallery img").first.wait_for(timeout=60_000)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.page_support import settle
 from tests.server import RunningServer, running_server
 from tests.test_older_extensions import put_in
 from tests.test_page_browser import Visit
@@ -120,7 +121,10 @@ def test_controls_of_scripts_reach_the_picture_and_come_back(visit: Visit) -> No
     visit.set("txt2img_prompt", "a cat")
     page.evaluate("inputAccordionChecked('script_txt2img_word_swap_enabled', true)")
     page.evaluate("inputAccordionChecked('script_txt2img_remember_me_on', true)")
-    page.locator("#script_txt2img_remember_me_depth input[type=number]").fill("4")
+    depth = page.locator("#script_txt2img_remember_me_depth input[type=number]")
+    depth.wait_for()
+    settle(page)
+    depth.fill("4")
     page.locator("#script_txt2img_remember_me_name :is(input, textarea)").fill("rex")
     [picture] = generate(visit)
     recipe = picture["infotext"]
