@@ -5,6 +5,7 @@ from __future__ import annotations
 from modules.faults import UnknownName
 from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions, parse_sigmas
 from modules.generation.requests import PictureOptions
+from modules.imaging.fetching import FetchRules
 from modules.sampling.catalogue import AUTOMATIC, resolve
 from modules.settings.model import Settings
 
@@ -77,3 +78,9 @@ def picture_options(settings: Settings) -> PictureOptions:
         mask_weight=picture.mask_weight,
         overlay=picture.overlay,
     )
+
+
+def fetch_rules(settings: Settings) -> FetchRules:
+    """Which pictures may be fetched from addresses."""
+    api = settings.api
+    return FetchRules(api.fetch_pictures, not api.forbid_local, api.user_agent)

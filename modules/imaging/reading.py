@@ -56,10 +56,8 @@ def read_picture_and_suffix(data: bytes, field: str) -> tuple[Image, str]:
     """
     from PIL import Image, UnidentifiedImageError
 
-    Image.init()
-    formats = [name for name in SUFFIXES if name in Image.OPEN]
     try:
-        with Image.open(BytesIO(data), formats=formats) as file:
+        with Image.open(BytesIO(data), formats=formats()) as file:
             _refuse_large(file.width, file.height, field)
             suffix = SUFFIXES.get(file.format or "", "png")
             file.load()
@@ -86,6 +84,14 @@ def read_picture_and_suffix(data: bytes, field: str) -> tuple[Image, str]:
         ) from error
     picture.info = {}
     return picture, suffix
+
+
+def formats() -> list[str]:
+    """Pillow's names of the formats that are read, as far as this Pillow knows them."""
+    from PIL import Image
+
+    Image.init()
+    return [name for name in SUFFIXES if name in Image.OPEN]
 
 
 def decode_base64(text: str, field: str) -> bytes:

@@ -79,7 +79,7 @@ def build_app(
         models.routes(services),
         progress.routes(services, tasks),
         later.routes(services, options),
-        png_info.routes(),
+        png_info.routes(services),
         internal.routes(services, tasks),
         merging.routes(services.merger),
         extras.routes(services, folders, closing),

@@ -12,10 +12,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from modules.faults import InvalidField, NotSupported
+from modules.generation.from_settings import fetch_rules
 from modules.generation.results import GeneratedImage
 from modules.generation.upscaling import MAX_PICTURES, Tools, UpscalePicture, parameters
+from modules.imaging.fetching import picture_bytes
 from modules.imaging.infotext import compose
-from modules.imaging.reading import decode_base64
 from modules.jobs.queue import Job
 from modules.rest.bodies import CheckedRoute, Number, Whole
 from modules.rest.closing import Closing
@@ -57,7 +58,7 @@ class ExtrasBody(BaseModel):
 
 
 class SingleBody(ExtrasBody):
-    """The fields of `POST /sdapi/v1/extra-single-image`; the picture is base64, with or without `data:...,`."""
+    """The fields of `POST /sdapi/v1/extra-single-image`; see `picture_bytes` for the picture."""
 
     image: str = ""
 
@@ -132,7 +133,8 @@ def routes(services: RestServices, folders: PictureFolders, closing: Closing) ->
 
     def submit(body: ExtrasBody, pictures: list[tuple[str, str]]) -> Job:
         tools()
-        names = [services.inputs.put(_decoded(text, field), field) for field, text in pictures]
+        rules = fetch_rules(services.settings.current)
+        names = [services.inputs.put(picture_bytes(text, field, rules), field) for field, text in pictures]
         return services.queue.submit(to_request(body, names), origin="api")
 
     async def carried_out(
@@ -213,13 +215,6 @@ def _upscaler(name: str, path: Path | None, scale: float) -> dict[str, Any]:
         "model_url": None,
         "scale": scale,
     }
-
-
-def _decoded(text: str, field: str) -> bytes:
-    """Raises: InvalidField: it isn't base64; NotSupported: it is an address."""
-    if text.startswith(("http://", "https://")):
-        raise NotSupported(f"{field} can't be an address; send the picture itself, as base64.", field)
-    return decode_base64(text, field)
 
 
 def _encoded(results: list[GeneratedImage]) -> list[str]:

@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from modules.faults import InvalidField
-from modules.generation.from_settings import picture_options
+from modules.generation.from_settings import fetch_rules, picture_options
 from modules.generation.requests import MASKED_CONTENTS, ImageToImage, Mask
+from modules.imaging.fetching import picture_bytes
 from modules.imaging.inputs import InputStore
-from modules.imaging.reading import decode_base64
 from modules.rest.bodies import CheckedRoute
 from modules.rest.errors import NotFound
 from modules.rest.generation import Generation, common_fields
@@ -32,15 +32,19 @@ def to_request(
         raise NotFound("Init image not found")
     fields = common_fields(body, settings, scripts)
     options = picture_options(settings)
+
+    def keep(text: str, field: str) -> str:
+        return inputs.put(picture_bytes(text, field, fetch_rules(settings)), field)
+
     if body.initial_noise_multiplier is not None:
         options = replace(options, noise_multiplier=body.initial_noise_multiplier)
     return ImageToImage(
         **_sized(fields, len(body.init_images)),
-        init_images=tuple(_keep(inputs, image, "init_images") for image in body.init_images),
+        init_images=tuple(keep(image, "init_images") for image in body.init_images),
         denoising_strength=body.denoising_strength,
         resize_mode=body.resize_mode,
         image_cfg_scale=body.image_cfg_scale,
-        mask=None if body.mask is None else _mask(body, inputs),
+        mask=None if body.mask is None else _mask(body, keep(body.mask, "mask")),
         picture=options,
     )
 
@@ -50,19 +54,14 @@ def _sized(fields: dict[str, Any], images: int) -> dict[str, Any]:
     return fields if images == 1 else {**fields, "batch_size": images}
 
 
-def _keep(inputs: InputStore, text: str, field: str) -> str:
-    return inputs.put(decode_base64(text, field), field)
-
-
-def _mask(body: ImageToImageBody, inputs: InputStore) -> Mask:
+def _mask(body: ImageToImageBody, image: str) -> Mask:
     if not 0 <= body.inpainting_fill < len(MASKED_CONTENTS):
         raise InvalidField(
             "inpainting_fill", f"inpainting_fill must be from 0 to {len(MASKED_CONTENTS) - 1}."
         )
-    assert body.mask is not None
     both = body.mask_blur
     return Mask(
-        image=_keep(inputs, body.mask, "mask"),
+        image=image,
         blur_x=body.mask_blur_x if both is None else both,
         blur_y=body.mask_blur_y if both is None else both,
         invert=bool(body.inpainting_mask_invert),

@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field
 
 from modules.faults import NotSupported, UnknownName
 from modules.folders import inside
-from modules.imaging.reading import decode_base64
+from modules.generation.from_settings import fetch_rules
+from modules.imaging.fetching import picture_bytes
 from modules.networks.library import NetworkCard, NetworkLibrary, Wanted
 from modules.rest.bodies import CheckedRoute
 from modules.rest.errors import NotFound, brief
@@ -229,7 +230,7 @@ def cards(services: RestServices) -> APIRouter:
 
     def _picture(body: PreviewBody) -> tuple[bytes, str | None]:
         if body.image is not None:
-            return decode_base64(body.image, "image"), None
+            return picture_bytes(body.image, "image", fetch_rules(services.settings.current)), None
         number = body.picture or 0
         picture = services.pictures.get(number) if 0 < number < 2**63 else None
         if picture is None:

@@ -24,6 +24,8 @@ VAE = "sd_vae"
 CHECKPOINT_HASH = "sd_checkpoint_hash"
 IGNORED = {CHECKPOINT_HASH}
 """Names that only tell something; a value that is sent back has no effect."""
+PAGE_ONLY = {"api_enable_requests", "api_forbid_local_requests", "api_useragent"}
+"""What programs may do is not for them to say: these are changed on the page."""
 
 
 def read_options(settings: Settings, checkpoints: Sequence[CheckpointInfo]) -> dict[str, Any]:
@@ -86,6 +88,8 @@ def to_changes(
                 ours = _vae(value, [known for known, _ in vaes()])
             change = {SETTINGS[name]: ours}
             _try(name, value, settings, change)
+            if name in PAGE_ONLY and with_changes(settings, change) != settings:
+                raise NotSupported(f"{name} is changed on the page only, in Settings under API.", name)
             changes.update(change)
         elif name in FIXED:
             if value != FIXED[name]:

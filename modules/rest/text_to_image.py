@@ -6,9 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from modules.generation.from_settings import fetch_rules
 from modules.generation.requests import HiresFix, TextToImage
+from modules.imaging.fetching import picture_bytes
 from modules.imaging.inputs import InputStore
-from modules.imaging.reading import decode_base64
 from modules.rest.bodies import CheckedRoute
 from modules.rest.generation import Generation, common_fields
 from modules.rest.generation_bodies import TextToImageBody
@@ -32,7 +33,8 @@ def to_request(
     hires = _hires(body) if body.enable_hr else None
     first_pass = None
     if hires is not None and body.firstpass_image and inputs is not None:
-        first_pass = inputs.put(decode_base64(body.firstpass_image, "firstpass_image"), "firstpass_image")
+        data = picture_bytes(body.firstpass_image, "firstpass_image", fetch_rules(settings))
+        first_pass = inputs.put(data, "firstpass_image")
     if hires is not None and (body.firstphase_width or body.firstphase_height):
         fields |= {"width": body.firstphase_width, "height": body.firstphase_height}
     return TextToImage(**fields, hires=hires, first_pass=first_pass)

@@ -139,6 +139,14 @@ class PreviewSettings(_Group):
     method: PreviewMethod = Field("Linear", description="How latents become a preview.")
 
 
+class ApiSettings(_Group):
+    """What programs may ask for."""
+
+    fetch_pictures: bool = Field(True, description="Requests may name a picture by its address on the web.")
+    forbid_local: bool = Field(True, description="But none on this machine or in the network around it.")
+    user_agent: str = Field("", description="How Easel calls itself to other servers.")
+
+
 class PageSettings(_Group):
     """The page itself."""
 
@@ -170,5 +178,6 @@ class Settings(_Group):
     upscaling: UpscalingSettings = UpscalingSettings()
     saving: SavingSettings = SavingSettings()
     previews: PreviewSettings = PreviewSettings()
+    api: ApiSettings = ApiSettings()
     page: PageSettings = PageSettings()
     extensions: ExtensionSettings = ExtensionSettings()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
 
 from fastapi import HTTPException
 
 from modules.compat.api import models
 from modules.compat.house import house
 from modules.compat.older_options import option
-from modules.faults import InvalidField, UnknownName
-from modules.imaging.reading import decode_base64
+from modules.faults import InvalidField, NotSupported, UnknownName
+from modules.imaging.fetching import FetchRules, is_address, is_public, picture_bytes
 from modules.sampling.catalogue import resolve
 
 if TYPE_CHECKING:
@@ -32,9 +34,6 @@ __all__ = [
     "verify_url",
 ]
 
-_LONGEST_DOWNLOAD = 100_000_000
-_SECONDS = 30
-
 
 def decode_base64_to_image(encoding: str) -> Image:
     """A picture out of base64, with or without `data:...;base64,`; or from an address, where the options allow it.
@@ -43,51 +42,27 @@ def decode_base64_to_image(encoding: str) -> Image:
     """
     from modules.compat.images import read
 
-    if encoding.startswith(("http://", "https://")):
-        return read(BytesIO(_downloaded(encoding)))
+    rules = FetchRules(
+        bool(option("api_enable_requests", True)),
+        not option("api_forbid_local_requests", True),
+        str(option("api_useragent", "")),
+    )
     try:
-        return read(BytesIO(decode_base64(encoding, "image")))
+        return read(BytesIO(picture_bytes(encoding, "image", rules)))
+    except NotSupported as fault:
+        raise HTTPException(status_code=500, detail=fault.message) from fault
     except (InvalidField, OSError, ValueError) as error:
-        raise HTTPException(status_code=500, detail="Invalid encoded image") from error
-
-
-def _downloaded(url: str) -> bytes:
-    import urllib.request
-
-    class NoRedirect(urllib.request.HTTPRedirectHandler):
-        """An address that leads elsewhere is not followed: that place was not looked at."""
-
-        def redirect_request(self, *arguments: Any) -> None:
-            return None
-
-    if not option("api_enable_requests", True):
-        raise HTTPException(status_code=500, detail="Requests not allowed")
-    if option("api_forbid_local_requests", True) and not verify_url(url):
-        raise HTTPException(status_code=500, detail="Request to local resource not allowed")
-    agent = option("api_useragent", "")
-    request = urllib.request.Request(url, headers={"user-agent": agent} if agent else {})
-    try:
-        with urllib.request.build_opener(NoRedirect).open(request, timeout=_SECONDS) as answer:
-            data: bytes = answer.read(_LONGEST_DOWNLOAD + 1)
-    except OSError as error:
-        raise HTTPException(status_code=500, detail="Invalid image url") from error
-    if len(data) > _LONGEST_DOWNLOAD:
-        raise HTTPException(status_code=500, detail="Invalid image url")
-    return data
+        said = "Invalid image url" if is_address(encoding) else "Invalid encoded image"
+        raise HTTPException(status_code=500, detail=said) from error
 
 
 def verify_url(url: str) -> bool:
     """Whether an address leads into the open net: not to this machine or the network around it."""
-    import ipaddress
-    import socket
-    from urllib.parse import urlparse
-
     try:
-        host = urlparse(url).hostname or ""
-        found = socket.getaddrinfo(host, None)
-        return bool(found) and all(ipaddress.ip_address(each[4][0]).is_global for each in found)
+        found = socket.getaddrinfo(urlparse(url).hostname or "", None)
     except (OSError, ValueError):
         return False
+    return bool(found) and all(is_public(str(each[4][0])) for each in found)
 
 
 def encode_pil_to_base64(image: Image | str) -> bytes:
