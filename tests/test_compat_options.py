@@ -147,22 +147,22 @@ def test_a_checkpoint_is_told_by_its_title_and_chosen_by_any_name(house: Applica
 
 
 def test_what_is_always_the_same_is_written_for_the_writer_alone(house: Application, opts: Options) -> None:
-    opts.samples_format = "jpg"
-    assert opts.samples_format == "jpg"
+    opts.face_restoration = True
+    assert opts.face_restoration is True
     opts.save(shared.config_filename)
-    assert "samples_format" not in json.loads((house.folders.data / "extension-options.json").read_text())
+    assert "face_restoration" not in json.loads((house.folders.data / "extension-options.json").read_text())
 
 
 def test_options_without_a_feature_are_kept(tmp_path: Path, opts: Options) -> None:
     with open_house(tmp_path):
         assert opts.outdir_txt2img_samples == str(tmp_path / "outputs" / "txt2img")
-        assert opts.set("jpeg_quality", 95)
-        assert not opts.set("jpeg_quality", 95)
+        assert opts.set("target_side_length", 95)
+        assert not opts.set("target_side_length", 95)
         opts.save(shared.config_filename)
-    assert opts.jpeg_quality == 80  # nothing runs
+    assert opts.target_side_length == 4000  # nothing runs
     with open_house(tmp_path):
-        assert opts.jpeg_quality == 95
-        assert {**opts.data}["jpeg_quality"] == 95 and "jpeg_quality" in list(opts.data)
+        assert opts.target_side_length == 95
+        assert {**opts.data}["target_side_length"] == 95 and "target_side_length" in list(opts.data)
 
 
 def test_an_extensions_options_survive_a_start_without_it(tmp_path: Path, opts: Options) -> None:
@@ -175,17 +175,17 @@ def test_an_extensions_options_survive_a_start_without_it(tmp_path: Path, opts: 
     for key in [key for key in opts.data_labels if key.startswith("lab_")]:
         del opts.data_labels[key]
     with open_house(tmp_path):
-        set_option("jpeg_quality", 70)
+        set_option("target_side_length", 70)
         assert opts.lab_share == 0.75  # known from the file
     kept = json.loads((tmp_path / "extension-options.json").read_text())
-    assert kept == {"lab_share": 0.75, "jpeg_quality": 70}
+    assert kept == {"lab_share": 0.75, "target_side_length": 70}
 
 
 def test_several_may_save_at_once(house: Application, opts: Options) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: set_option("jpeg_quality", 10 + number), range(40)))
+        list(pool.map(lambda number: set_option("target_side_length", 10 + number), range(40)))
     kept = json.loads((house.folders.data / "extension-options.json").read_text())
-    assert kept == {"jpeg_quality": opts.jpeg_quality}
+    assert kept == {"target_side_length": opts.target_side_length}
 
 
 def test_a_broken_file_is_set_aside(tmp_path: Path, opts: Options, caplog: pytest.LogCaptureFixture) -> None:
@@ -224,7 +224,7 @@ def test_listeners_hear_of_changes_wherever_they_come_from(house: Application, o
 def test_casting_and_types(opts: Options) -> None:
     assert opts.cast_value("CLIP_stop_at_last_layers", "2") == 2
     assert opts.cast_value("samples_save", "False") is False and opts.cast_value("samples_save", 1) is True
-    assert opts.cast_value("jpeg_quality", None) is None
+    assert opts.cast_value("target_side_length", None) is None
     assert opts.same_type(1, 2.0) and opts.same_type(None, "x") and not opts.same_type("1", 1)
     told = json.loads(opts.dumpjson())
     assert told["samples_format"] == "png" and ["VAE", "sd"] in told["_categories"]
@@ -323,12 +323,12 @@ def test_the_routes_read_and_change_them(house: Application, opts: Options) -> N
     services = replace(house.rest_services(lambda: None), older=_Face())
     client = TestClient(build_app(services, ServerOptions()), base_url=LOCAL)
     told = client.get("/sdapi/v1/options").json()
-    assert told["lab_share"] == 0.5 and told["jpeg_quality"] == 80 and told["samples_format"] == "png"
+    assert told["lab_share"] == 0.5 and told["target_side_length"] == 4000 and told["samples_format"] == "png"
     assert "lab_note" not in told
     assert client.post("/sdapi/v1/options", json=told).status_code == 200  # all of it back
-    change = {"lab_share": 0.75, "CLIP_stop_at_last_layers": 2, "jpeg_quality": 50}
+    change = {"lab_share": 0.75, "CLIP_stop_at_last_layers": 2, "target_side_length": 50}
     assert client.post("/sdapi/v1/options", json=change).status_code == 200
-    assert (opts.lab_share, opts.CLIP_stop_at_last_layers, opts.jpeg_quality) == (0.75, 2, 50)
+    assert (opts.lab_share, opts.CLIP_stop_at_last_layers, opts.target_side_length) == (0.75, 2, 50)
     for bad, status in (
         ({"lab_text": "y", "lab_share": 7}, 422),
         ({"lab_text": "y", "nonsense": 1}, 400),

@@ -14,7 +14,7 @@ from modules.faults import InvalidField, NotPossibleNow
 from modules.generation.requests import Request, ScriptCall, TextToImage
 from modules.generation.results import GeneratedImage, Monitor
 from modules.generation.serialization import from_json, to_json
-from modules.imaging.storage import read_infotext
+from modules.imaging.file_texts import infotext_in
 from modules.jobs.database import Database
 from modules.jobs.events import Event, EventHub
 from modules.jobs.pictures import PictureIndex
@@ -172,7 +172,7 @@ def test_pictures_are_saved_with_their_recipe(house: House) -> None:
         path = house.folder / "outputs" / picture.path
         assert path.name == f"{number:05d}-{picture.seed}.png"
         assert path.parent.parent.name == "txt2img"
-        assert read_infotext(path) == picture.infotext == f"a cat\nSeed: {picture.seed}"
+        assert infotext_in(path.read_bytes()) == picture.infotext == f"a cat\nSeed: {picture.seed}"
     assert not list((house.folder / "outputs").rglob("*.tmp"))
 
 
@@ -264,7 +264,7 @@ def test_a_full_disk_is_told_and_leaves_no_row(house: House, monkeypatch: pytest
 
     house.start()
     with monkeypatch.context() as patch:
-        patch.setattr("modules.jobs.pictures.save_png", full)
+        patch.setattr("modules.jobs.pictures.write_atomically", full)
         job = house.queue.wait(house.queue.submit(request()).id, 5)
     assert job.status is Status.FAILED
     assert job.error is not None

@@ -238,7 +238,8 @@ def test_options_round_trip(house: House) -> None:
         ("eta_noise_seed_delta", 2**70, 422),
         ("sd_model_checkpoint", "nowhere", 400),
         ("sd_model_checkpoint", 5, 422),
-        ("samples_format", "jpg", 422),
+        ("samples_format", "bmp", 422),
+        ("token_merging_ratio", 0.5, 422),
         ("live_previews_enable", [], 422),
     ],
 )

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 import re
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from modules.compat.house import is_open
 from modules.compat.older_options import option, state
+from modules.imaging.file_names import SKIP, digits, fill, first_words, now, part_of_name, words_found
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PART = 128
-_INVALID = re.compile(r'[#<>:"/\\|?*\n\r\t\0]')
-_PATTERN = re.compile(r"(.*?)(?:\[([^\[\]]+)\]|$)", re.DOTALL)
-_ARGUMENT = re.compile(r"(.*)<([^>]*)>$", re.DOTALL)
-_WORDS = re.compile(r"[\s,.;:!?()\[\]{}]+")
-
-NOTHING_AND_SKIP_PREVIOUS_TEXT = object()
+NOTHING_AND_SKIP_PREVIOUS_TEXT = SKIP
 """What a pattern gives where it has nothing to say: then the text in front of it goes as well."""
 
 
 def sanitize_filename_part(text: str | None, replace_spaces: bool = True) -> str | None:
     """The text without what a file name can't hold, at most 128 characters."""
-    if text is None:
-        return None
-    if replace_spaces:
-        text = text.replace(" ", "_")
-    return _INVALID.sub("_", text).lstrip(" ")[:MAX_PART].rstrip(" .")
+    return None if text is None else part_of_name(text, underscores=replace_spaces)
 
 
 class FilenameGenerator:
@@ -104,42 +93,15 @@ class FilenameGenerator:
 
     def apply(self, pattern: str) -> str:
         """The pattern filled in; names in brackets that nobody knows stay as they are."""
-        result = ""
-        for text, name in _PATTERN.findall(pattern):
-            if not name:
-                result += text
-                continue
-            arguments: list[str] = []
-            bare = name
-            while match := _ARGUMENT.fullmatch(bare):
-                bare = match.group(1)
-                arguments.insert(0, match.group(2))
-            function = self.replacements.get(bare.lower())
-            value = f"[{name}]" if function is None else function(*arguments)
-            if value is NOTHING_AND_SKIP_PREVIOUS_TEXT:
-                continue
-            result += text + ("" if value is None else str(value))
-        return result
+        return fill(pattern, self.replacements)
 
     def datetime(self, *args: str) -> str:
         """Now. Args: a format of `strftime`, and the name of a time zone."""
-        zone = None
-        if len(args) > 1 and args[1]:
-            try:
-                zone = ZoneInfo(args[1])
-            except (ValueError, OSError):
-                zone = None
-        now = datetime.datetime.now(zone)
-        return str(sanitize_filename_part(now.strftime((args and args[0]) or "%Y%m%d%H%M%S"), False))
+        return now(*args)
 
     def hasprompt(self, *args: str) -> str:
         """Those of the words that are in the prompt; `word|other`: else the other."""
-        lower = (self.prompt or "").lower()
-        found = ""
-        for each in args:
-            expected, _, default = each.partition("|")
-            found += expected if expected and expected.lower() in lower else default
-        return str(sanitize_filename_part(found))
+        return words_found(self.prompt or "", args)
 
     def prompt_no_style(self) -> str:
         """The prompt without the texts of its styles."""
@@ -152,18 +114,15 @@ class FilenameGenerator:
 
     def prompt_words(self) -> str:
         """The first words of the prompt."""
-        words = [word for word in _WORDS.split(self.prompt or "") if word] or ["empty"]
-        most = int(option("directories_max_prompt_words", 8))
-        return str(sanitize_filename_part(" ".join(words[:most]), False))
+        return first_words(self.prompt or "", int(option("directories_max_prompt_words", 8)))
 
     def image_hash(self, *args: str) -> str:
         """Digits of the picture's SHA-256."""
-        data = b"" if self.image is None else self.image.tobytes()
-        return hashlib.sha256(data).hexdigest()[: _length(args)]
+        return digits(b"" if self.image is None else self.image.tobytes(), *args)
 
     def string_hash(self, text: str, *args: str) -> str:
         """Digits of a text's SHA-256, eight of them unless the argument says how many."""
-        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[: _length(args) or 8]
+        return digits(text.encode("utf-8", "replace"), *args, length=8)
 
     def _of_p(self, name: str) -> Any:
         value = getattr(self.p, name, "")
@@ -188,11 +147,6 @@ class FilenameGenerator:
         if size * count == 1 or self.zip:
             return NOTHING_AND_SKIP_PREVIOUS_TEXT
         return int(self._of_p("iteration") or 0) * size + int(self._of_p("batch_index") or 0) + 1
-
-
-def _length(arguments: tuple[str, ...]) -> int | None:
-    text = arguments[0] if arguments else ""
-    return int(text) if text.isdecimal() and int(text) else None
 
 
 def _text_or_skip(value: Any) -> Any:

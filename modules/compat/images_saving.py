@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from modules.compat.images_filenames import FilenameGenerator, numbers
 from modules.compat.older_options import call_back, option
 from modules.folders import write_atomically
+from modules.imaging.file_names import inside_folder
+from modules.imaging.storage import exif_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 _TRIES = 500
 _LONGEST_NAME = 240  # bytes; file systems hold 255, and a file is written under a longer name first
 
@@ -64,7 +65,7 @@ def save_image(
         save_to_dirs = bool(wanted)
     if save_to_dirs:
         folder = names.apply(option("directories_filename_pattern", "[date]") or "[prompt_words]")
-        path = os.path.join(path, _inside(folder))
+        path = os.path.join(path, *inside_folder(folder))
     os.makedirs(path, exist_ok=True)
     number = None
     if forced_filename is not None:
@@ -135,7 +136,7 @@ def picture_bytes(image: Image, kind: str, geninfo: str | None, texts: Mapping[s
         if kind.startswith("jp"):
             image = _eight_bits(image).convert("RGB")
         named = {"jpg": "JPEG", "jpeg": "JPEG"}.get(kind, kind.upper())
-        more: dict[str, Any] = {"exif": _exif(geninfo)} if geninfo else {}
+        more: dict[str, Any] = {"exif": exif_of(geninfo)} if geninfo else {}
         if kind == "webp":
             image = _eight_bits(image)
             more["lossless"] = bool(option("webp_lossless", False))
@@ -151,14 +152,6 @@ def _eight_bits(image: Image) -> Image:
     return image.point(lambda value: value / 256).convert("L") if image.mode.startswith("I") else image
 
 
-def _exif(text: str) -> bytes:
-    from PIL import Image as PIL
-
-    exif = PIL.Exif()
-    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + text.encode("utf-16-be", "surrogatepass")
-    return exif.tobytes()
-
-
 def _decoration(names: FilenameGenerator, in_folders: bool) -> str:
     """What follows the number, as the pattern says."""
     pattern = option("samples_filename_pattern", "")
@@ -170,9 +163,9 @@ def _free_name(path: str, basename: str, decoration: str, extension: str) -> tup
     """A path at which nothing is yet, and the number in its name, if there is one."""
     decoration = decoration.encode()[:_LONGEST_NAME].decode(errors="ignore")
     if decoration and not option("save_images_add_number", True):
-        folder, stem = os.path.split(_inside(decoration))
-        os.makedirs(os.path.join(path, folder), exist_ok=True)
-        return os.path.join(path, folder, f"{stem}.{extension}"), None
+        *folders, stem = inside_folder(decoration) or ("_",)
+        os.makedirs(os.path.join(path, *folders), exist_ok=True)
+        return os.path.join(path, *folders, f"{stem}.{extension}"), None
     decoration = f"-{decoration}" if decoration else ""
     first = numbers.next(path, basename)
     for number in range(first, first + _TRIES):
@@ -181,9 +174,3 @@ def _free_name(path: str, basename: str, decoration: str, extension: str) -> tup
         if not os.path.exists(name):
             return name, number
     raise FileExistsError(f"There is no free name in {path}.")
-
-
-def _inside(folder: str) -> str:
-    """A relative path that leads nowhere else."""
-    parts = [part.strip() for part in folder.replace("\\", "/").split("/")]
-    return os.path.join("", *(part for part in parts if part not in ("", ".", "..") and ":" not in part))

@@ -22,7 +22,13 @@ from modules.compat.processing_objects import (
     finite,
 )
 from modules.faults import Fault, InvalidField
-from modules.generation.from_settings import noise_options, picture_options, sampling_options, text_options
+from modules.generation.from_settings import (
+    noise_options,
+    picture_options,
+    sampling_options,
+    saving_options,
+    text_options,
+)
 from modules.generation.options import NoiseOptions, SamplingOptions
 from modules.generation.requests import (
     MASKED_CONTENTS,
@@ -113,6 +119,7 @@ def _from_settings(p: StableDiffusionProcessing, settings: Settings) -> dict[str
         "vae": settings.model.vae,
         "tiling": settings.sampling.tiling,
         "save": settings.saving.save,
+        "saving": saving_options(settings),
         "sampling": sampling_options(settings, p.sampler_name or DEFAULT_SAMPLER),
         "noise": noise_options(settings),
         "text": text_options(settings),
@@ -123,7 +130,7 @@ def _from_settings(p: StableDiffusionProcessing, settings: Settings) -> dict[str
 
 
 def _parts(base: PictureRequest) -> dict[str, Any]:
-    names = ("checkpoint", "vae", "tiling", "save", "sampling", "noise", "text", "picture")
+    names = ("checkpoint", "vae", "tiling", "save", "saving", "sampling", "noise", "text", "picture")
     return {name: getattr(base, name) for name in names if hasattr(base, name)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modules.faults import UnknownName
 from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions, parse_sigmas
 from modules.generation.requests import PictureOptions
+from modules.generation.saving import SavingOptions
 from modules.imaging.fetching import FetchRules
 from modules.sampling.catalogue import AUTOMATIC, resolve
 from modules.settings.model import Settings
@@ -77,6 +78,26 @@ def picture_options(settings: Settings) -> PictureOptions:
         background=picture.background,
         mask_weight=picture.mask_weight,
         overlay=picture.overlay,
+    )
+
+
+def saving_options(settings: Settings) -> SavingOptions:
+    """How finished pictures are kept."""
+    saving = settings.saving
+    return SavingOptions(
+        format=saving.format,
+        quality=saving.quality,
+        lossless=saving.lossless,
+        recipe=saving.recipe,
+        text_file=saving.text_file,
+        name=saving.name or ("[seed]" if saving.folders else "[seed]-[prompt_spaces]"),
+        numbered=saving.numbered,
+        folder=saving.folder if saving.folders else "",
+        words=saving.words,
+        grid=saving.grids,
+        grid_format=saving.grid_format,
+        grid_rows=saving.grid_rows,
+        grid_background=saving.grid_background,
     )
 
 

@@ -24,6 +24,7 @@ from modules.generation.options import (
     check_number,
     check_text,
 )
+from modules.generation.saving import SavingOptions
 from modules.generation.upscaling import UpscalePicture
 from modules.imaging.frame import OutpaintFrame
 
@@ -87,7 +88,7 @@ class PictureRequest:
         checkpoint: title, name or hash of the model, or None for the one that is chosen in the settings.
         vae: name of a VAE, "Automatic" (one beside the checkpoint, else its own) or "None" (its own).
         refiner: another checkpoint for the last part of the last pass, or None.
-        save: keep the pictures under `outputs/`.
+        save: keep the pictures under `outputs/`; saving: how.
         prompts, negative_prompts: those of each picture, in turns; none: all have the same.
         seeds, variation_seeds: those of each picture, where they do not simply count up from the first one's. Fewer
             than there are pictures are used in turns; more are not heeded.
@@ -120,6 +121,7 @@ class PictureRequest:
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
     text: TextOptions = field(default_factory=TextOptions)
+    saving: SavingOptions = field(default_factory=SavingOptions)
 
     def __post_init__(self) -> None:
         check_text("prompt", "The prompt", self.prompt)

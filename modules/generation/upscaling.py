@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from modules.faults import BadFile, Fault, InvalidField, NotSupported
 from modules.generation.options import MAX_SIDE, check_number, check_text
 from modules.generation.results import GeneratedImage, Monitor
+from modules.generation.saving import SavingOptions
 from modules.imaging.face_restoration import FaceRestorers
 from modules.imaging.file_texts import infotext_in, with_parameters
 from modules.imaging.infotext import parse
@@ -48,7 +49,7 @@ class UpscalePicture:
         gfpgan_visibility, codeformer_visibility: how much is seen of the restored faces, 0 (none) to 1.
         codeformer_weight: 0 takes most liberties, 1 stays closest to the picture.
         upscale_first: make it larger before the faces are restored, and not after.
-        save: keep the results under `outputs/extras`.
+        save: keep the results under `outputs/extras`; saving: how.
     """
 
     images: tuple[str, ...] = ()
@@ -65,6 +66,7 @@ class UpscalePicture:
     codeformer_weight: float = 0.0
     upscale_first: bool = False
     save: bool = True
+    saving: SavingOptions = field(default_factory=SavingOptions)
 
     def __post_init__(self) -> None:
         if not 1 <= self.pictures <= MAX_PICTURES:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from io import BytesIO
 
 from modules.imaging.infotext import compose, parse
-from modules.imaging.storage import INFOTEXT_KEY
+from modules.imaging.storage import EXIF_IFD, INFOTEXT_KEY, USER_COMMENT
 
-_EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 _LONGEST = 1_000_000
 
 
@@ -21,7 +20,7 @@ def infotext_in(data: bytes) -> str:
         with Image.open(BytesIO(data)) as image:
             text = image.info.get(INFOTEXT_KEY)
             if not isinstance(text, str):
-                text = comment_text(image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT))
+                text = comment_text(image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT))
     except Exception:  # damaged metadata say nothing; the pixels are read, and refused, elsewhere
         return ""
     return text.replace("\0", "")[:_LONGEST].strip()

@@ -6,20 +6,26 @@ the index doesn't know or a row without a picture. The folder itself is never li
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from modules.faults import NotPossibleNow
-from modules.folders import temporary_of
+from modules.folders import temporary_of, write_atomically
 from modules.generation.results import GeneratedImage
+from modules.generation.saving import SavingOptions
 from modules.generation.serialization import kind_of
-from modules.imaging.storage import save_png
+from modules.imaging.storage import FORMATS, FileFormat, picture_bytes
 from modules.jobs.database import Database
+from modules.jobs.naming import folder_of, stem_of, values_of
 from modules.jobs.queue import Job
 
+log = logging.getLogger(__name__)
+
+_SUFFIXES = {*FORMATS, "jpeg"}
 GRIDS = "grids"
 """The folder of grids in the outputs folder."""
 
@@ -56,15 +62,20 @@ class PictureIndex:
         self.outputs = outputs
 
     def save(self, job: Job, picture: GeneratedImage) -> Picture:
-        """Write the picture as `<kind>/<date>/<number>-<seed>.png` and index it; grids are a kind of their own.
+        """Write the picture and index it, as the request says: `<kind>/<date>/<number>-<seed>.png` if nothing else.
+
+        Grids are a kind of their own.
 
         Raises: NotPossibleNow: the file can't be written (disk full, no permission).
         """
+        options: SavingOptions = job.request.saving
+        form = options.file_format(grid=picture.kind == "grid")
+        how = form.suiting(picture.image.width, picture.image.height)
+        values = values_of(job, picture)
         kind = GRIDS if picture.kind == "grid" else kind_of(job.request)
-        folder = f"{kind}/{datetime.now():%Y-%m-%d}"
+        folder, stem = "/".join(filter(None, (kind, folder_of(options, values)))), stem_of(options, values)
         with self._db.transaction() as db:
-            number = self._next_number(db, folder)
-            path = f"{folder}/{number:05d}-{picture.seed}.png"
+            path = self._free_path(db, folder, stem, options, how.name)
             row = db.execute(
                 "INSERT INTO pictures (job, number, path, seed, width, height, infotext, complete, created) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
@@ -81,7 +92,7 @@ class PictureIndex:
                 ),
             ).fetchone()
         try:
-            save_png(picture.image, self.outputs / path, picture.infotext)
+            self._write(picture, self.outputs / path, how, options.text_file)
         except OSError as error:
             with self._db.transaction() as db:
                 db.execute("DELETE FROM pictures WHERE id = ?", (row["id"],))
@@ -116,17 +127,49 @@ class PictureIndex:
             with self._db.transaction() as db:
                 db.execute(f"{change} WHERE id = ?", (row["id"],))
 
+    @staticmethod
+    def _write(picture: GeneratedImage, path: Path, how: FileFormat, with_text: bool) -> None:
+        write_atomically(path, picture_bytes(picture.image, picture.infotext, how))
+        if with_text and picture.infotext:
+            try:
+                write_atomically(path.with_suffix(".txt"), f"{picture.infotext}\n".encode())
+            except OSError as error:  # the picture is there, and its recipe in it
+                log.warning("%s has no text file beside it: %s", path.name, error)
+
+    def _free_path(
+        self, db: sqlite3.Connection, folder: str, stem: str, options: SavingOptions, suffix: str
+    ) -> str:
+        """A path below the outputs folder that neither a row nor a file has; nothing is ever overwritten."""
+        if options.numbered:
+            name = "-".join(filter(None, (f"{self._next_number(db, folder):05d}", stem)))
+            return f"{folder}/{name}.{suffix}"
+        base = f"{folder}/{stem or 'picture'}"
+        path = f"{base}.{suffix}"
+        while self._is_taken(db, path):
+            path = f"{base}-{self._count(db, base, 2)}.{suffix}"
+        return path
+
+    def _is_taken(self, db: sqlite3.Connection, path: str) -> bool:
+        row = db.execute("SELECT 1 FROM pictures WHERE path = ?", (path,)).fetchone()
+        return row is not None or (self.outputs / path).exists()
+
     def _next_number(self, db: sqlite3.Connection, folder: str) -> int:
         """The next free number of a folder; numbers taken by files of another index are left out."""
-        row = db.execute("SELECT next FROM counters WHERE folder = ?", (folder,)).fetchone()
-        number = row["next"] if row else self._first_number(folder)
-        db.execute("INSERT OR REPLACE INTO counters (folder, next) VALUES (?, ?)", (folder, number + 1))
+        return self._count(db, folder, lambda: self._first_number(folder))
+
+    @staticmethod
+    def _count(db: sqlite3.Connection, what: str, first: int | Callable[[], int]) -> int:
+        """Counts up: a number that was not given out before for this folder or name."""
+        row = db.execute("SELECT next FROM counters WHERE folder = ?", (what,)).fetchone()
+        number = int(row["next"]) if row else first() if callable(first) else first
+        db.execute("INSERT OR REPLACE INTO counters (folder, next) VALUES (?, ?)", (what, number + 1))
         return number
 
     def _first_number(self, folder: str) -> int:
         """Looks at the files once, when the index first sees a folder (a lost database, an older program's folder)."""
-        names = (path.name.split("-")[0] for path in (self.outputs / folder).glob("*.png"))
-        return max((int(name) for name in names if name.isdecimal()), default=-1) + 1
+        files = (path for path in (self.outputs / folder).glob("*.*") if path.suffix[1:].lower() in _SUFFIXES)
+        names = (path.stem.split("-")[0] for path in files)
+        return max((int(name) for name in names if name.isdecimal() and len(name) < 16), default=-1) + 1
 
     def _select(self, condition: str, *values: object) -> list[Picture]:
         return [_picture(row) for row in self._db.rows(f"SELECT * FROM pictures {condition}", *values)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import OrderedDict
@@ -11,7 +12,7 @@ from typing import Protocol
 
 from modules.faults import Fault
 from modules.generation.hooks import NO_HOOKS, GenerationHooks
-from modules.generation.requests import Request
+from modules.generation.requests import PictureRequest, Request
 from modules.generation.results import GeneratedImage, Monitor
 from modules.jobs.events import EventHub
 from modules.jobs.pictures import Picture, PictureIndex
@@ -174,6 +175,8 @@ class Worker:
                 self._bar.close()
             for future in saving:
                 future.result()
+        if script is None and not self._ending.is_set():
+            self._save_sheet(job)
         ended_early = monitor.stop_requested() or monitor.finish_requested()
         return Status.INTERRUPTED if ended_early else Status.DONE
 
@@ -191,6 +194,27 @@ class Worker:
         if fault is not None:
             raise fault
         return saved
+
+    def _save_sheet(self, job: Job) -> None:
+        """All pictures of the job on one sheet, where the request asks for it."""
+        request = job.request
+        if not (isinstance(request, PictureRequest) and request.save and request.saving.grid):
+            return
+        saved = self._pictures.of_job(job.id)
+        if len(saved) < 2 or any(picture.is_grid for picture in saved):
+            return
+        from PIL import Image
+
+        try:
+            with contextlib.ExitStack() as files:
+                images = [files.enter_context(Image.open(self._pictures.outputs / one.path)) for one in saved]
+                sheet = request.saving.sheet(images, request.batch_size)
+        except OSError as error:  # somebody has taken one away
+            log.warning("Job %d: there is no sheet of its pictures: %s", job.id, error)
+            return
+        first = saved[0]
+        grid = GeneratedImage(sheet, job.total, first.seed, first.seed, first.infotext, kind="grid")
+        self._saver.submit(self._save, job, grid).result()
 
     def _keep(self, job_id: int, picture: GeneratedImage) -> None:
         self._results.setdefault(job_id, []).append(picture)

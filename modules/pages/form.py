@@ -17,6 +17,7 @@ from modules.generation.from_settings import (
     noise_options,
     picture_options,
     sampling_options,
+    saving_options,
     text_options,
 )
 from modules.generation.options import RANDOM_SEED
@@ -70,6 +71,7 @@ def to_request(kind: Kind, values: Values, settings: Settings) -> TextToImage | 
         raise InvalidField("kind", f"The page asked for {kind!r}, which is no kind of request.")
     common: dict[str, Any] = {
         "save": settings.saving.save,
+        "saving": saving_options(settings),
         "tiling": settings.sampling.tiling,
         "sampling": sampling_options(settings, str(values.get("sampler"))),
         "noise": noise_options(settings),

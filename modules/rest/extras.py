@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from modules.faults import InvalidField, NotSupported
-from modules.generation.from_settings import fetch_rules
-from modules.generation.results import GeneratedImage
+from modules.generation.from_settings import fetch_rules, saving_options
+from modules.generation.saving import SavingOptions
 from modules.generation.upscaling import MAX_PICTURES, Tools, UpscalePicture, parameters
 from modules.imaging.fetching import picture_bytes
 from modules.imaging.infotext import compose
@@ -89,7 +89,12 @@ class PageBody(ExtrasBody):
 
 
 def to_request(
-    body: ExtrasBody, images: Sequence[str], files: Sequence[str] = (), *, save: bool = False
+    body: ExtrasBody,
+    images: Sequence[str],
+    files: Sequence[str] = (),
+    *,
+    save: bool = False,
+    saving: SavingOptions | None = None,
 ) -> UpscalePicture:
     """The request that a body describes.
 
@@ -119,6 +124,7 @@ def to_request(
         codeformer_weight=body.codeformer_weight,
         upscale_first=body.upscale_first,
         save=save,
+        saving=saving or SavingOptions(),
     )
 
 
@@ -133,9 +139,10 @@ def routes(services: RestServices, folders: PictureFolders, closing: Closing) ->
 
     def submit(body: ExtrasBody, pictures: list[tuple[str, str]]) -> Job:
         tools()
-        rules = fetch_rules(services.settings.current)
+        settings = services.settings.current
+        rules, saving = fetch_rules(settings), saving_options(settings)
         names = [services.inputs.put(picture_bytes(text, field, rules), field) for field, text in pictures]
-        return services.queue.submit(to_request(body, names), origin="api")
+        return services.queue.submit(to_request(body, names, saving=saving), origin="api")
 
     async def carried_out(
         body: ExtrasBody, pictures: list[tuple[str, str]], http: Request
@@ -146,7 +153,8 @@ def routes(services: RestServices, folders: PictureFolders, closing: Closing) ->
             job = await outcome(services, closing, job, http)
             results = services.worker.take_results(job.id)
             raise_for(job)
-            return await asyncio.to_thread(_encoded, results if body.show_extras_results else []), _info(job)
+            shown = results if body.show_extras_results else []
+            return await asyncio.to_thread(encode_pictures, shown, job.request, False), _info(job)
         finally:
             services.worker.take_results(job.id)
 
@@ -176,8 +184,9 @@ def routes(services: RestServices, folders: PictureFolders, closing: Closing) ->
             raise InvalidField(
                 "upscaler_1", "Nothing is asked for: choose an upscaler or a face restoration."
             )
-        paths, save = [str(file) for file in files], services.settings.current.saving.save
-        request = to_request(body, body.images, paths, save=save)
+        paths, settings = [str(file) for file in files], services.settings.current
+        save, saving = settings.saving.save, saving_options(settings)
+        request = to_request(body, body.images, paths, save=save, saving=saving)
         job = services.queue.submit(request, origin="page")
         return {"job": job.id, "total": job.total}
 
@@ -215,10 +224,6 @@ def _upscaler(name: str, path: Path | None, scale: float) -> dict[str, Any]:
         "model_url": None,
         "scale": scale,
     }
-
-
-def _encoded(results: list[GeneratedImage]) -> list[str]:
-    return encode_pictures(results, grid=False)
 
 
 def _info(job: Job) -> str:

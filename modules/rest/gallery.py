@@ -20,6 +20,13 @@ THUMBNAIL_SIDE = 256
 PAGE_SIZE = 60
 FOREVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
+MEDIA_TYPES = {
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".avif": "image/avif",
+}
 
 _making = threading.Lock()
 
@@ -126,5 +133,4 @@ def routes(services: RestServices) -> APIRouter:
 
 
 def _media_type(path: Path) -> str:
-    kinds = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
-    return kinds.get(path.suffix.lower(), "application/octet-stream")
+    return MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")

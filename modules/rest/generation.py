@@ -8,12 +8,12 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request as HttpRequest
 
 from modules.faults import NotSupported
-from modules.generation.from_settings import noise_options, sampling_options, text_options
+from modules.generation.from_settings import noise_options, sampling_options, saving_options, text_options
 from modules.generation.options import NoiseOptions, SamplingOptions
 from modules.generation.requests import GenerationRequest, ImageToImage, Refiner, Request, TextToImage
 from modules.generation.results import GeneratedImage
@@ -34,6 +34,9 @@ from modules.rest.waiting import wait_until_over
 from modules.settings.model import Settings
 from modules.settings.older_options import OVERRIDES
 from modules.settings.store import with_changes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Body = TypeVar("Body", bound=GenerationBody)
 
@@ -79,6 +82,7 @@ def common_fields(body: GenerationBody, settings: Settings, scripts: Scripts | N
         **script_fields(body, scripts or NoScripts()),
         "sampling": _sampling(body, settings, sampler),
         "noise": _noise(body, settings),
+        "saving": replace(saving_options(settings), grid=settings.saving.grids and not body.do_not_save_grid),
         "text": replace(text_options(settings), networks=not body.disable_extra_networks),
     }
 
@@ -179,21 +183,24 @@ def _extra_parameters(infotexts: list[str]) -> dict[str, str]:
     return {"Schedule type": schedule} if schedule else {}
 
 
-def encode_pictures(pictures: list[GeneratedImage], grid: bool) -> list[str]:
-    """The pictures as base64 PNG files with their recipes inside; grids come first.
+def encode_pictures(pictures: list[GeneratedImage], request: Request, grid: bool) -> list[str]:
+    """The pictures as base64 files in the request's format with their recipes inside; grids come first.
 
     Args: grid: make one of all pictures.
     """
-    from modules.imaging.grids import make_grid
-    from modules.imaging.storage import png_bytes
+    from modules.imaging.storage import picture_bytes
+
+    def encoded(image: Image, infotext: str) -> str:
+        how = request.saving.file_format().suiting(image.width, image.height)
+        return b64encode(picture_bytes(image, infotext, how)).decode("ascii")
 
     grids, others = _apart(pictures)
-    files = [png_bytes(picture.image, picture.infotext) for picture in (*grids, *others)]
+    files = [encoded(picture.image, picture.infotext) for picture in (*grids, *others)]
     if grid:
-        files.insert(
-            0, png_bytes(make_grid([p.image for p in pictures if p.kind == "picture"]), pictures[0].infotext)
-        )
-    return [b64encode(file).decode("ascii") for file in files]
+        own = [picture.image for picture in pictures if picture.kind == "picture"]
+        sheet = request.saving.sheet(own, getattr(request, "batch_size", 1))
+        files.insert(0, encoded(sheet, pictures[0].infotext))
+    return files
 
 
 def raise_for(job: Job) -> None:
@@ -266,7 +273,7 @@ class Generation:
         grid = len(own) > 1 and wants_grid and plain
         info = info_of(job, pictures, grid, self._services, body.styles)
         return {
-            "images": encode_pictures(pictures, grid) if body.send_images else [],
+            "images": encode_pictures(pictures, job.request, grid) if body.send_images else [],
             "parameters": body.model_dump(exclude=body.not_sent_back()),
             "info": json.dumps(info, ensure_ascii=False),
         }

@@ -21,7 +21,7 @@ from modules.imaging.fetching import picture_bytes
 from modules.networks.library import NetworkCard, NetworkLibrary, Wanted
 from modules.rest.bodies import CheckedRoute
 from modules.rest.errors import NotFound, brief
-from modules.rest.gallery import file_response, thumbnail_file
+from modules.rest.gallery import MEDIA_TYPES, file_response, thumbnail_file
 from modules.rest.services import RestServices
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PAGE_SIZE = 100
 CHECKPOINTS = "checkpoints"
 MOST_WANTED = 200
-PREVIEW_TYPES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+PREVIEW_TYPES = {suffix: kind for suffix, kind in MEDIA_TYPES.items() if suffix != ".avif"}
 
 Name = Annotated[str, Query(max_length=1024)]
 

@@ -19,6 +19,14 @@ class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
 
+_OLDER_FORMATS = {"jpeg": "jpg", "JPEG": "jpg", "JPG": "jpg", "PNG": "png", "WEBP": "webp", "AVIF": "avif"}
+
+PictureFormat = Annotated[
+    Literal["png", "jpg", "webp", "avif"],
+    BeforeValidator(lambda value: _OLDER_FORMATS.get(value, value) if isinstance(value, str) else value),
+]
+
+
 class ModelSettings(_Group):
     """Which model is used."""
 
@@ -125,6 +133,32 @@ class SavingSettings(_Group):
     """How pictures are kept."""
 
     save: bool = Field(True, description="Keep every picture in the outputs folder.")
+    format: PictureFormat = Field(
+        "png",
+        description="PNG keeps every pixel; the others make smaller files. All of them hold the recipe.",
+    )
+    quality: int = Field(80, ge=1, le=100, description="Of JPEG, WebP and AVIF.")
+    lossless: bool = Field(False, description="WebP and AVIF keep every pixel.")
+    recipe: bool = Field(True, description="Write the recipe into the file.")
+    text_file: bool = Field(False, description="Write the recipe into a text file beside it, too.")
+    numbered: bool = Field(True, description="Names begin with a number that counts up in each folder.")
+    name: str = Field(
+        "",
+        max_length=400,
+        description="The pattern of names, such as [seed]-[prompt_spaces]. Empty: [seed], and the prompt where "
+        "there are no folders.",
+    )
+    folders: bool = Field(True, description="Put pictures into folders by the pattern below.")
+    folder: str = Field(
+        "[date]", max_length=400, description="The pattern of folders, such as [date] or [model_name]/[date]."
+    )
+    words: int = Field(8, ge=1, le=20, description="How many words of the prompt [prompt_words] takes.")
+    grids: bool = Field(False, description="Keep a sheet of all pictures of a job besides.")
+    grid_format: PictureFormat = Field("png", description="The format of sheets.")
+    grid_rows: int = Field(
+        -1, ge=-1, le=100, description="-1: as square as can be; 0: as many as a batch has pictures."
+    )
+    grid_background: str = Field("#ffffff", max_length=40, description="The colour between pictures.")
     grids_in_answers: bool = Field(True, description="API: put a grid before several pictures.")
 
 
