@@ -157,7 +157,11 @@ def test_folders(house: House) -> None:
 )
 def test_no_name_leads_out_of_the_folder(house: House, pattern: str) -> None:
     outputs = (house.folder / "outputs").resolve()
-    ways: list[dict[str, Any]] = [{"folder": pattern}, {"name": pattern, "numbered": False}, {"name": pattern}]
+    ways: list[dict[str, Any]] = [
+        {"folder": pattern},
+        {"name": pattern, "numbered": False},
+        {"name": pattern},
+    ]
     for options in ways:
         path = (outputs / kept(house, **options)).resolve()
         assert outputs / "txt2img" in path.parents and path.is_file()
