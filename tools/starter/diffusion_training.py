@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from modules.models.noise_schedule import TIMESTEPS, alphas_cumprod
+from modules.models.noise_schedule import alphas_cumprod
 from modules.models.text_encoder import TextEncoder
 from modules.models.unet import UNet, UNetConfig
 from tools.starter import text_training
@@ -77,6 +77,27 @@ def _batch(
     return latents[torch.from_numpy(indices)].float(), captions
 
 
+class Noised:
+    """Latents with noise at stratified timesteps (they vary less than independent ones).
+
+    Args: clean: `[B, 4, h, w]`; alphas: cumulative, `[T]`, on the same device.
+    """
+
+    def __init__(self, clean: Tensor, alphas: Tensor) -> None:
+        count, where = len(clean), clean.device
+        offsets = (torch.arange(count, device=where) + torch.rand(count, device=where)) / count
+        self.timesteps = (offsets**TIMESTEP_POWER * len(alphas)).long().clamp(max=len(alphas) - 1)
+        self._alphas = alphas[self.timesteps][:, None, None, None]
+        self._noise = torch.randn_like(clean)
+        self.latents = self._alphas.sqrt() * clean + (1 - self._alphas).sqrt() * self._noise
+
+    def loss(self, prediction: Tensor) -> tuple[Tensor, Tensor]:
+        """The min-SNR weighted error of the predicted noise, and the plain one; means over the batch."""
+        snr = (self._alphas / (1 - self._alphas)).flatten()
+        error = F.mse_loss(prediction, self._noise, reduction="none").flatten(1).mean(1)
+        return (error * (snr.clamp(max=SNR_LIMIT) / snr)).mean(), error.mean()
+
+
 def train(scenes: SceneSet, latents: Tensor, folder: Path, steps: int, batch: int) -> None:
     """Train (or go on training) until `steps`; the state is in `folder/diffusion.pt`.
 
@@ -94,19 +115,13 @@ def train(scenes: SceneSet, latents: Tensor, folder: Path, steps: int, batch: in
         rng = np.random.default_rng((11, step))
         clean, captions = _batch(scenes, latents, batch, rng)
         clean, ids = clean.to(where), token_ids(captions).to(where)
-        # stratified timesteps: less variance than independent ones
-        offsets = (torch.arange(batch, device=where) + torch.rand(batch, device=where)) / batch
-        timesteps = (offsets**TIMESTEP_POWER * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
-        a = alphas[timesteps][:, None, None, None]
-        noise = torch.randn_like(clean)
+        noised = Noised(clean, alphas)
         # the attention for short sequences: the fast one for long ones is five times slower here on a CPU
         with autocast(where), sdpa_kernel(SDPBackend.MATH) if where.type == "cpu" else nullcontext():
-            prediction = model(a.sqrt() * clean + (1 - a).sqrt() * noise, timesteps, ids)
-        snr = (a / (1 - a)).flatten()
-        error = F.mse_loss(prediction.float(), noise, reduction="none").flatten(1).mean(1)
-        loss = (error * (snr.clamp(max=SNR_LIMIT) / snr)).mean()
+            prediction = model(noised.latents, noised.timesteps, ids)
+        loss, mse = noised.loss(prediction.float())
         training.learn(loss)
-        meter.add(loss=loss, mse=error.mean())
+        meter.add(loss=loss, mse=mse)
 
 
 def load(folder: Path) -> Denoiser:

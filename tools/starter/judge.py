@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from tools.starter.facts import Facts
 from tools.starter.palette import COLOURS, LIGHTS
+from tools.starter.pixels import to_pixels
 from tools.starter.worlds import WORLDS
 
 SIDE = 128
@@ -121,7 +122,7 @@ class JudgeNet(nn.Module):
 
 def as_input(pictures: np.ndarray) -> Tensor:
     """uint8 `[B, H, W, 3]` -> what the network takes; pictures of other sizes are brought to its own."""
-    x = torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = to_pixels(pictures)
     return x if x.shape[-2:] == (SIDE, SIDE) else F.interpolate(x, (SIDE, SIDE), mode="area")
 
 

@@ -74,7 +74,7 @@ def train(scenes: SceneSet, folder: Path, steps: int, batch: int, world: int) ->
     for step, meter in training.steps(steps, "judge", decay=0.6):
         rng = np.random.default_rng((17, step))
         chosen = np.sort(rng.integers(len(told), size=batch))
-        x, target = as_input(scenes.pictures[chosen]).contiguous(), told[torch.from_numpy(chosen)]
+        x, target = as_input(scenes.pictures[chosen]), told[torch.from_numpy(chosen)]
         if rng.random() < 0.5:
             x, target = x.flip(3), mirrored(target, world)
         x, target = _softened(x, rng).to(where), target.to(where)

@@ -18,7 +18,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -31,10 +30,10 @@ from modules.models.tokenizer import BOS, EOS, tokenize
 from modules.models.unet import UNet
 from modules.models.unet_layers import CrossAttention
 from modules.networks.lora.keys import diffusers_names
-from tools.starter.diffusion_training import SNR_LIMIT, TIMESTEP_POWER
+from tools.starter.diffusion_training import Noised
 from tools.starter.network_lessons import LESSONS, Caption, Kind
+from tools.starter.pixels import to_pixels
 from tools.starter.training_state import device, learning_rate, steps_left
-from tools.starter.vae_training import to_pixels
 
 RANK = 4
 VECTORS = 4
@@ -245,6 +244,7 @@ def train(
     network = _network(kind, model)
     parameters = network.parameters()
     print(f"{kind}: {sum(p.numel() for p in parameters)} numbers are trained", flush=True)
+    alphas = model.alphas_cumprod.to(where)
     optimizer = torch.optim.Adam(parameters, lr=PEAKS[kind], betas=(0.9, 0.99))
     for step, meter in steps_left(0, steps, kind, every=25):
         rng = np.random.default_rng((19, step))
@@ -252,7 +252,8 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, PEAKS[kind], warmup=10, decay=0.5)
         text = network.encode([lesson.caption(int(i), rng) for i in chosen])
-        loss = _loss(model, latents[torch.from_numpy(chosen)], text)
+        noised = Noised(latents[torch.from_numpy(chosen)], alphas)
+        loss, _ = noised.loss(model.unet(noised.latents, noised.timesteps, text))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
@@ -261,19 +262,6 @@ def train(
         if (step + 1) % 100 == 0:
             _save(network, folder / FILES[kind])
     _save(network, folder / FILES[kind])
-
-
-def _loss(model: LatentDiffusion, clean: Tensor, text: Tensor) -> Tensor:
-    """The min-SNR weighted error of the predicted noise, at stratified timesteps."""
-    alphas = model.alphas_cumprod.to(clean.device)
-    offsets = (torch.arange(len(clean)) + torch.rand(len(clean))) / len(clean)
-    timesteps = (offsets**TIMESTEP_POWER * len(alphas)).long().clamp(max=len(alphas) - 1).to(clean.device)
-    a = alphas[timesteps][:, None, None, None]
-    noise = torch.randn_like(clean)
-    prediction = model.unet(a.sqrt() * clean + (1 - a).sqrt() * noise, timesteps, text)
-    snr = (a / (1 - a)).flatten()
-    error = F.mse_loss(prediction, noise, reduction="none").flatten(1).mean(1)
-    return (error * (snr.clamp(max=SNR_LIMIT) / snr)).mean()
 
 
 def _save(network: Trained, path: Path) -> None:

@@ -12,20 +12,13 @@ from torch import Tensor, nn
 from modules.models.autoencoder import Autoencoder, AutoencoderConfig
 from tools.starter.dataset import SceneSet
 from tools.starter.optimizers import MatrixOptimizer, Rates
+from tools.starter.pixels import to_pixels
 from tools.starter.training_state import Checkpoints, Training, autocast, device
 
 CONFIG = AutoencoderConfig(channels=32, multipliers=(1, 1, 2, 4), residual_blocks=1)
 RATES = Rates(matrices=3e-3, rest=1e-3)
 AVERAGE = 0.998
 KL_WEIGHT = 1e-4
-
-
-def to_pixels(pictures: np.ndarray) -> Tensor:
-    """uint8 `[B, H, W, 3]` -> float `[B, 3, H, W]` in -1..1.
-
-    Contiguous: a CPU's GroupNorm takes thirty times as long backward where the channels come last.
-    """
-    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
 
 
 def _crops(scenes: SceneSet, count: int, size: int, rng: np.random.Generator) -> Tensor:
