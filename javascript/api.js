@@ -23,6 +23,9 @@ export const skip = () => post("easel/skip");
 export const cancel = (job) => post(`easel/jobs/${job}/cancel`);
 export const job = (id) => ask(`easel/jobs/${id}`);
 export const olderPictures = (before, limit) => ask(`easel/pictures?before=${before}&limit=${limit}`);
+/** Pictures by what was said when they were made; `before` is an id, or null for the newest. */
+export const findPictures = (search, before, limit) =>
+  ask(`easel/pictures?search=${encodeURIComponent(search)}&limit=${limit}${before === null ? "" : `&before=${before}`}`);
 
 export const readPrompts = (prompts) => send("POST", "easel/prompt", prompts);
 export const names = (kind, text, limit) =>

@@ -1,7 +1,8 @@
 // The pictures that there are, newest first. Thumbnails are fetched when they come near; older ones when the end does.
 import { olderPictures, pictureUrl, thumbUrl } from "./api.js";
 import { byId, el } from "./dom.js";
-import { addPictures, changed, shownPicture, state, watch } from "./store.js";
+import { moreFound } from "./search.js";
+import { addPictures, changed, listed, shownPicture, state, watch } from "./store.js";
 import { openViewer } from "./viewer.js";
 
 const PAGE = 60;
@@ -13,8 +14,8 @@ let complete = false;
 export function wireGallery() {
   watch((what) => {
     if (what === "snapshot") complete = state.pictures.length < PAGE;
-    if (what === "snapshot" || what === "picture" || what === "older") render();
-    if (what === "snapshot" || what === "older") requestAnimationFrame(moreIfNear);
+    if (what === "snapshot" || what === "picture" || what === "older" || what === "found") render();
+    if (what === "snapshot" || what === "older" || what === "found") requestAnimationFrame(moreIfNear);
     if (what !== "progress" && what !== "connection") markShown();
   });
   byId("easel_strip").addEventListener("keydown", walk);
@@ -26,14 +27,14 @@ export function wireGallery() {
 function render() {
   const strip = byId("easel_strip");
   byId("easel_gallery").hidden = state.pictures.length === 0;
-  const kept = new Set(state.pictures.map((picture) => picture.id));
+  const kept = new Set(listed().map((picture) => picture.id));
   for (const [id, item] of items) {
     if (!kept.has(id)) {
       item.remove();
       items.delete(id);
     }
   }
-  state.pictures.forEach((picture, place) => {
+  listed().forEach((picture, place) => {
     const item = items.get(picture.id) ?? make(picture);
     if (strip.children[place] !== item) strip.insertBefore(item, strip.children[place] ?? null);
   });
@@ -84,9 +85,10 @@ function moreIfNear() {
 /** Fetch older pictures. */
 export async function more() {
   const last = state.pictures.at(-1);
-  if (loading || complete || !last) return;
+  if (loading || (!state.found && complete) || !last) return;
   loading = true;
   try {
+    if (state.found) return await moreFound();
     const { pictures } = await olderPictures(last.id, PAGE);
     complete = pictures.length < PAGE;
     addPictures(pictures);

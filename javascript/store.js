@@ -7,6 +7,7 @@
  * @property {Object[]} waiting the running job and the queued ones, in order
  * @property {Object[]} recent jobs that ended, newest first
  * @property {Object[]} pictures newest first
+ * @property {{text: string, pictures: Object[], complete: boolean} | null} found what a search found; null: none is on
  * @property {Object | null} progress of the running job
  * @property {string | null} preview data URL of the batch at work
  * @property {number | null} selected the picture that the user wants to see; null: the newest
@@ -19,6 +20,7 @@ export const state = {
   waiting: [],
   recent: [],
   pictures: [],
+  found: null,
   progress: null,
   preview: null,
   selected: null,
@@ -102,8 +104,12 @@ export const activeJob = () => state.waiting[0] ?? null;
 
 /** The picture that the stage shows when nothing is being made. */
 export function shownPicture() {
-  return state.pictures.find((picture) => picture.id === state.selected) ?? state.pictures[0] ?? null;
+  const chosen = (picture) => picture.id === state.selected;
+  return state.pictures.find(chosen) ?? state.found?.pictures.find(chosen) ?? state.pictures[0] ?? null;
 }
+
+/** The pictures that the gallery shows: all that are known, or those that a search found. */
+export const listed = () => state.found?.pictures ?? state.pictures;
 
 /** Show this picture (an id), or the newest (null). */
 export function select(id) {

@@ -51,13 +51,19 @@ export function openViewer(id) {
   show();
 }
 
+/** The pictures to go through: those that a search found, where the one that is shown is one of them. */
+function list() {
+  const found = state.found?.pictures;
+  return found?.some((picture) => picture.id === shown) ? found : state.pictures;
+}
+
 function place() {
-  return state.pictures.findIndex((picture) => picture.id === shown);
+  return list().findIndex((picture) => picture.id === shown);
 }
 
 /** Go to a newer (-1) or older (1) picture. */
 function step(by) {
-  const next = state.pictures[place() + by];
+  const next = list()[place() + by];
   if (!next) return;
   shown = next.id;
   zoom(false);
@@ -66,7 +72,7 @@ function step(by) {
 
 function show() {
   const at = place();
-  const picture = state.pictures[at];
+  const picture = list()[at];
   if (!picture) return dialog.close();
   const title = picture.infotext.split("\n")[0] || "A picture without a prompt";
   if (parts.image.dataset.picture !== String(picture.id)) {
@@ -77,17 +83,17 @@ function show() {
     const buttons = [recipeButtons(picture, { onUsed: soon }), sendButtons(picture, { onSent: soon })];
     parts.recipe.replaceChildren(...[...recipeBody(picture), ...buttons].filter(Boolean));
   }
-  parts.count.textContent = `${at + 1} of ${state.pictures.length}`;
+  parts.count.textContent = `${at + 1} of ${list().length}`;
   parts.download.href = pictureUrl(picture);
   parts.download.setAttribute("download", picture.file.split("/").at(-1));
   parts.back.disabled = at === 0;
-  parts.on.disabled = at === state.pictures.length - 1;
+  parts.on.disabled = at === list().length - 1;
   layout();
-  for (const near of [state.pictures[at + 1], state.pictures[at - 1]]) if (near) new Image().src = pictureUrl(near);
+  for (const near of [list()[at + 1], list()[at - 1]]) if (near) new Image().src = pictureUrl(near);
 }
 
 function layout() {
-  const picture = state.pictures[place()];
+  const picture = list()[place()];
   if (!picture || !dialog.open) return;
   const { clientWidth, clientHeight } = parts.canvas;
   const size = zoomed ? { width: picture.width, height: picture.height } : fitted(picture.width, picture.height, clientWidth, clientHeight);

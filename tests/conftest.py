@@ -36,6 +36,17 @@ CHROMIUM_FLAGS = [
 ]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, so that the last one doesn't keep one worker busy while the others are done."""
+
+    def takes_long(item: pytest.Item) -> bool:
+        marked = any(item.get_closest_marker(name) for name in ("browser", "reference", "slow"))
+        return marked or item.path.name.startswith("test_starter_")
+
+    long = {item.path for item in items if takes_long(item)}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium for the tests of the page; they are skipped where there is none."""

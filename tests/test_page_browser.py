@@ -232,6 +232,65 @@ def test_the_viewer_is_used_with_keys(visit: Visit) -> None:
     assert not page.locator("dialog.easel-viewer").is_visible()
 
 
+def test_again_and_again_until_it_is_switched_off(visit: Visit) -> None:
+    page = visit.page
+    count = visit.count()
+    visit.set("txt2img_steps", 2)
+    visit.set("txt2img_prompt", "a tower")
+    repeat = page.locator("#txt2img_repeat")
+    repeat.click()
+    page.wait_for_function(f"document.querySelectorAll('#easel_strip li').length >= {count + 3}")
+    repeat.click()
+    assert repeat.get_attribute("aria-pressed") == "false"
+    page.wait_for_selector(SETTLED)
+    made = visit.count()
+    visit.set("txt2img_steps", 150)
+    repeat.click()
+    page.locator("#txt2img_interrupt").click()
+    page.wait_for_selector(SETTLED)
+    assert repeat.get_attribute("aria-pressed") == "false"
+    assert visit.count() <= made + 1
+
+
+def test_pictures_are_found_again(visit: Visit) -> None:
+    page = visit.page
+
+    def strip(count: int) -> None:
+        page.wait_for_function(f"document.querySelectorAll('#easel_strip li').length === {count}")
+
+    visit.set("txt2img_steps", 1)
+    for number, prompt in enumerate(("a zebra", "a zebra and a yak")):
+        visit.set("txt2img_prompt", prompt)
+        visit.set("txt2img_seed", 70 + number)
+        count = visit.count()
+        page.click("#txt2img_generate")
+        strip(count + 1)
+    said, field = page.locator("#easel_search_said"), page.locator("#easel_search")
+    field.fill("zebra")
+    said.get_by_text("2 found").wait_for()
+    strip(2)
+    field.fill("zebra -yak")
+    said.get_by_text("1 found").wait_for()
+    page.locator("#easel_strip button").click()
+    assert page.locator(".easel-viewer-count").inner_text() == "1 of 1"
+    page.keyboard.press("Escape")
+    visit.open()  # the search is kept as well
+    said.get_by_text("1 found").wait_for()
+    assert field.input_value() == "zebra -yak"
+    field.fill("unicorn")
+    said.get_by_text("No picture was made with “unicorn”").wait_for()
+    strip(0)
+    field.fill("seed:71")
+    said.get_by_text("1 found").wait_for()
+    page.locator("#easel_frame").focus()  # what the stage shows need not be among those that are found
+    page.keyboard.press("Enter")
+    assert page.locator(".easel-viewer-count").inner_text() == "1 of 1"
+    page.keyboard.press("Escape")
+    field.press("Escape")
+    strip(count + 1)
+    assert said.is_hidden() and field.input_value() == ""
+
+
 def test_recipes_are_read(visit: Visit) -> None:
     def parse(text: str) -> dict[str, Any]:
         script = "text => import('./easel/static/recipe.js').then(recipe => recipe.parse(text))"

@@ -21,11 +21,13 @@ from modules.generation.serialization import kind_of
 from modules.imaging.storage import FORMATS, FileFormat, picture_bytes
 from modules.jobs.database import Database
 from modules.jobs.naming import folder_of, stem_of, values_of
+from modules.jobs.picture_search import PictureSearch
 from modules.jobs.queue import Job
 
 log = logging.getLogger(__name__)
 
 _SUFFIXES = {*FORMATS, "jpeg"}
+_SEARCHED_AT_ONCE = 500
 GRIDS = "grids"
 """The folder of grids in the outputs folder."""
 
@@ -112,6 +114,21 @@ class PictureIndex:
             return self._select("WHERE saved = 1 ORDER BY id DESC LIMIT ?", limit)
         return self._select("WHERE saved = 1 AND id < ? ORDER BY id DESC LIMIT ?", before, limit)
 
+    def search(self, search: PictureSearch, limit: int = 50, before: int | None = None) -> list[Picture]:
+        """The newest pictures that are found, newest first; `before` (an id) pages on."""
+        needles = "".join(" AND infotext LIKE ? ESCAPE '\\'" for _ in search.needles)
+        patterns = [f"%{_escaped(needle)}%" for needle in search.needles]
+        condition = f"WHERE saved = 1 AND id < ?{needles} ORDER BY id DESC LIMIT ?"
+        found: list[Picture] = []
+        last = 2**63 - 1 if before is None else before
+        while len(found) < limit:
+            looked_at = self._select(condition, last, *patterns, _SEARCHED_AT_ONCE)
+            found += [picture for picture in looked_at if search.matches(picture)]
+            if len(looked_at) < _SEARCHED_AT_ONCE:
+                break
+            last = looked_at[-1].id
+        return found[:limit]
+
     def get(self, picture_id: int) -> Picture | None:
         """The picture, or None."""
         found = self._select("WHERE saved = 1 AND id = ?", picture_id)
@@ -173,6 +190,11 @@ class PictureIndex:
 
     def _select(self, condition: str, *values: object) -> list[Picture]:
         return [_picture(row) for row in self._db.rows(f"SELECT * FROM pictures {condition}", *values)]
+
+
+def _escaped(text: str) -> str:
+    """A text in which LIKE finds no wildcards."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _picture(row: sqlite3.Row) -> Picture:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from modules.folders import inside
+from modules.jobs.picture_search import MAX_CHARACTERS, PictureSearch
 from modules.jobs.pictures import Picture, describe
 from modules.rest.errors import NotFound
 from modules.rest.services import RestServices
@@ -95,9 +96,13 @@ def routes(services: RestServices) -> APIRouter:
     def pictures(
         before: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = PAGE_SIZE,
+        search: Annotated[str, Query(max_length=MAX_CHARACTERS)] = "",
     ) -> dict[str, list[dict[str, Any]]]:
-        """The newest pictures, newest first; `before` (an id) pages on."""
-        return {"pictures": [describe(picture) for picture in services.pictures.recent(limit, before)]}
+        """The newest pictures, newest first; `before` (an id) pages on. For `search` see `jobs.picture_search`."""
+        wanted = PictureSearch(search)
+        index = services.pictures
+        found = index.search(wanted, limit, before) if wanted else index.recent(limit, before)
+        return {"pictures": [describe(picture) for picture in found]}
 
     @router.get("/{picture_id}")
     def picture_file(picture_id: int, request: Request) -> Response:
