@@ -27,6 +27,10 @@ export const olderPictures = (before, limit) => ask(`easel/pictures?before=${bef
 export const findPictures = (search, before, limit) =>
   ask(`easel/pictures?search=${encodeURIComponent(search)}&limit=${limit}${before === null ? "" : `&before=${before}`}`);
 
+export const deletePicture = (id) => ask(`easel/pictures/${id}`, { method: "DELETE" });
+/** Bring a deleted picture back: the picture. */
+export const restorePicture = (id) => post(`easel/pictures/${id}/restore`);
+
 export const readPrompts = (prompts) => send("POST", "easel/prompt", prompts);
 export const names = (kind, text, limit) =>
   ask(`easel/names?kind=${encodeURIComponent(kind)}&q=${encodeURIComponent(text)}&limit=${limit}`);

@@ -2,7 +2,7 @@
 import { el } from "./dom.js";
 import { apply, changed, state } from "./store.js";
 
-const KINDS = ["snapshot", "job", "progress", "picture", "settings"];
+const KINDS = ["snapshot", "job", "progress", "picture", "removed", "settings"];
 const RETRY_MS = [500, 1000, 2000];
 const SILENCE_MS = 45_000;
 

@@ -14,7 +14,7 @@ let complete = false;
 export function wireGallery() {
   watch((what) => {
     if (what === "snapshot") complete = state.pictures.length < PAGE;
-    if (what === "snapshot" || what === "picture" || what === "older" || what === "found") render();
+    if (what === "snapshot" || what === "picture" || what === "older" || what === "found" || what === "removed") render();
     if (what === "snapshot" || what === "older" || what === "found") requestAnimationFrame(moreIfNear);
     if (what !== "progress" && what !== "connection") markShown();
   });

@@ -49,6 +49,13 @@ export function addPictures(pictures) {
 
 const over = (job) => job.status !== "queued" && job.status !== "running";
 
+function dropPicture({ id }) {
+  const others = (picture) => picture.id !== id;
+  state.pictures = state.pictures.filter(others);
+  if (state.found) state.found = { ...state.found, pictures: state.found.pictures.filter(others) };
+  if (state.selected === id) state.selected = null;
+}
+
 function takeJob(job) {
   const place = state.waiting.findIndex((other) => other.id === job.id);
   if (over(job)) {
@@ -87,6 +94,7 @@ const reducers = {
   job: takeJob,
   progress: takeProgress,
   picture: (picture) => addPictures([picture]),
+  removed: dropPicture,
   settings: () => {},
 };
 

@@ -3,6 +3,7 @@ import { pictureUrl } from "./api.js";
 import { el } from "./dom.js";
 import { recipeBody, recipeButtons } from "./recipe.js";
 import { fitted } from "./scale.js";
+import { removal } from "./removal.js";
 import { sendButtons } from "./send.js";
 import { select, state, watch } from "./store.js";
 
@@ -30,15 +31,17 @@ function build() {
   parts.recipe = el("div", { class: "easel-viewer-recipe" });
   parts.back = iconButton("Newer picture", "M15 5l-7 7 7 7", () => step(-1), { "data-step": "back" });
   parts.on = iconButton("Older picture", "M9 5l7 7-7 7", () => step(1), { "data-step": "on" });
+  parts.removal = removal(() => list()[place()], leave, (id) => openViewer(id));
   const close = iconButton("Close", "M6 6l12 12M18 6L6 18", () => dialog.close());
-  const bar = el("header", {}, parts.count, parts.zoom, parts.download, close);
+  const { said, button } = parts.removal;
+  const bar = el("header", {}, parts.count, said, button, parts.zoom, parts.download, close);
   dialog = el("dialog", { class: "easel-viewer", "aria-label": "Picture" }, bar, parts.back, parts.canvas, parts.on, parts.recipe);
   dialog.addEventListener("keydown", keys);
   dialog.addEventListener("close", () => shown !== null && select(shown === state.pictures[0]?.id ? null : shown));
   dialog.addEventListener("click", (event) => event.target === parts.canvas && dialog.close());
   swipe(parts.canvas);
   new ResizeObserver(layout).observe(parts.canvas);
-  watch((what) => what === "picture" && dialog.open && show());
+  watch((what) => (what === "picture" || what === "removed") && dialog.open && show());
   document.body.append(dialog);
 }
 
@@ -68,6 +71,13 @@ function step(by) {
   shown = next.id;
   zoom(false);
   show();
+}
+
+/** Go to a neighbour, as this picture is being deleted. */
+function leave() {
+  const at = place();
+  shown = (list()[at + 1] ?? list()[at - 1])?.id ?? null;
+  zoom(false);
 }
 
 function show() {
@@ -110,7 +120,7 @@ function zoom(on) {
 }
 
 function keys(event) {
-  const actions = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), z: () => zoom(!zoomed) };
+  const actions = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), z: () => zoom(!zoomed), Delete: parts.removal.remove };
   if (!actions[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   actions[event.key]();

@@ -291,6 +291,23 @@ def test_pictures_are_found_again(visit: Visit) -> None:
     assert said.is_hidden() and field.input_value() == ""
 
 
+def test_a_picture_is_deleted_and_brought_back(visit: Visit) -> None:
+    page = visit.page
+    count = visit.count()
+    page.locator("#easel_strip button").first.click()
+    place = page.locator(".easel-viewer-count")
+    place.get_by_text(f"1 of {count}").wait_for()
+    file = visit.server.outputs / visit.newest()["file"]
+    data = file.read_bytes()
+    page.keyboard.press("Delete")
+    place.get_by_text(f"1 of {count - 1}").wait_for()
+    assert visit.count() == count - 1 and not file.exists()
+    page.locator(".easel-viewer").get_by_text("Undo").click()
+    place.get_by_text(f"1 of {count}").wait_for()
+    assert visit.count() == count and file.read_bytes() == data
+    page.keyboard.press("Escape")
+
+
 def test_recipes_are_read(visit: Visit) -> None:
     def parse(text: str) -> dict[str, Any]:
         script = "text => import('./easel/static/recipe.js').then(recipe => recipe.parse(text))"

@@ -19,6 +19,7 @@ from modules.generation.results import GeneratedImage
 from modules.generation.saving import SavingOptions
 from modules.generation.serialization import kind_of
 from modules.imaging.storage import FORMATS, FileFormat, picture_bytes
+from modules.jobs.bin import Bin
 from modules.jobs.database import Database
 from modules.jobs.naming import folder_of, stem_of, values_of
 from modules.jobs.picture_search import PictureSearch
@@ -27,6 +28,7 @@ from modules.jobs.queue import Job
 log = logging.getLogger(__name__)
 
 _SUFFIXES = {*FORMATS, "jpeg"}
+_SAVED, _DELETED = 1, 2  # 0: a file is about to be written
 _SEARCHED_AT_ONCE = 500
 GRIDS = "grids"
 """The folder of grids in the outputs folder."""
@@ -62,6 +64,7 @@ class PictureIndex:
     def __init__(self, database: Database, outputs: Path) -> None:
         self._db = database
         self.outputs = outputs
+        self._bin = Bin(outputs)
 
     def save(self, job: Job, picture: GeneratedImage) -> Picture:
         """Write the picture and index it, as the request says: `<kind>/<date>/<number>-<seed>.png` if nothing else.
@@ -100,13 +103,50 @@ class PictureIndex:
                 db.execute("DELETE FROM pictures WHERE id = ?", (row["id"],))
             reason = error.strerror or str(error)
             raise NotPossibleNow(f"The picture could not be saved under {self.outputs}: {reason}.") from error
-        with self._db.transaction() as db:
-            db.execute("UPDATE pictures SET saved = 1 WHERE id = ?", (row["id"],))
+        self._mark(row["id"], _SAVED)
         return _picture(row)
 
     def of_job(self, job_id: int) -> list[Picture]:
         """The job's saved pictures, in order."""
         return self._select("WHERE saved = 1 AND job = ? ORDER BY number", job_id)
+
+    def next_number(self, job_id: int) -> int:
+        """The place in its job of the picture that comes next; deleted ones count, too."""
+        [row] = self._db.rows("SELECT MAX(number) AS last FROM pictures WHERE saved > 0 AND job = ?", job_id)
+        return 0 if row["last"] is None else int(row["last"]) + 1
+
+    def remove(self, picture_id: int) -> Picture | None:
+        """Delete a picture; for a while `restore` brings it back. None: there is none.
+
+        Raises: NotPossibleNow: its file can't be moved.
+        """
+        picture = self.get(picture_id)
+        if picture is None:
+            return None
+        self._mark(picture.id, _DELETED)
+        try:
+            self._bin.take(picture.id, picture.path)
+        except OSError as error:
+            self._mark(picture.id, _SAVED)
+            raise NotPossibleNow(f"{picture.path} can't be deleted: {error.strerror or error}.") from error
+        return picture
+
+    def restore(self, picture_id: int) -> Picture | None:
+        """Bring a deleted picture back. None: there is none any more.
+
+        Raises: NotPossibleNow: its file can't be moved.
+        """
+        found = self._select("WHERE saved = ? AND id = ?", _DELETED, picture_id)
+        if not found:
+            return None
+        try:
+            moved = self._bin.give_back(picture_id, found[0].path)
+            if not moved and not (self.outputs / found[0].path).is_file():  # it is, where a crash came between
+                return None
+        except OSError as error:
+            raise NotPossibleNow(f"{found[0].path} can't be put back: {error.strerror or error}.") from error
+        self._mark(picture_id, _SAVED)
+        return found[0]
 
     def recent(self, limit: int = 50, before: int | None = None) -> list[Picture]:
         """The newest pictures, newest first; `before` (an id) pages on."""
@@ -134,8 +174,18 @@ class PictureIndex:
         found = self._select("WHERE saved = 1 AND id = ?", picture_id)
         return found[0] if found else None
 
+    def _mark(self, picture_id: int, state: int) -> None:
+        with self._db.transaction() as db:
+            db.execute("UPDATE pictures SET saved = ? WHERE id = ?", (state, picture_id))
+
     def recover(self) -> None:
-        """After a crash: confirm the rows whose file was written, forget the others with what was half written."""
+        """After a crash: confirm the rows whose file was written, forget the others with what was half written.
+
+        What was deleted long ago goes for good.
+        """
+        for number in self._bin.empty():
+            with self._db.transaction() as db:
+                db.execute("DELETE FROM pictures WHERE saved = ? AND id = ?", (_DELETED, number))
         for row in self._db.rows("SELECT id, path FROM pictures WHERE saved = 0"):
             path = self.outputs / row["path"]
             temporary_of(path).unlink(missing_ok=True)

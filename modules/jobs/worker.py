@@ -143,8 +143,7 @@ class Worker:
             self._monitor = None
 
     def _run(self, job: Job) -> Status:
-        saved = self._pictures.of_job(job.id)
-        first = saved[-1].number + 1 if saved else 0
+        first = self._pictures.next_number(job.id)
         script = getattr(job.request, "script", None)
         previews = self._settings.current.previews
         monitor = JobMonitor(

@@ -110,6 +110,25 @@ def routes(services: RestServices) -> APIRouter:
         _, path = _find(picture_id)
         return file_response(path, request, _media_type(path), name=path.name)
 
+    @router.delete("/{picture_id}")
+    def delete(picture_id: int) -> dict[str, Any]:
+        """Delete the picture; for 30 days it can be brought back."""
+        picture = services.pictures.remove(picture_id) if 0 < picture_id < 2**63 else None
+        if picture is None:
+            raise NotFound(f"There is no picture {picture_id}.")
+        services.events.publish("removed", {"id": picture.id})
+        return {"id": picture.id}
+
+    @router.post("/{picture_id}/restore")
+    def restore(picture_id: int) -> dict[str, Any]:
+        """Bring a deleted picture back."""
+        picture = services.pictures.restore(picture_id) if 0 < picture_id < 2**63 else None
+        if picture is None:
+            raise NotFound(f"The picture {picture_id} is not there any more.")
+        told = describe(picture)
+        services.events.publish("picture", told)
+        return told
+
     @router.get("/{picture_id}/thumb")
     def thumbnail(picture_id: int, request: Request) -> Response:
         """The picture with its longer side at 256 pixels."""

@@ -1,0 +1,53 @@
+// Deleting the picture that the viewer shows, and bringing it back.
+import * as api from "./api.js";
+import { el } from "./dom.js";
+import { apply } from "./store.js";
+
+const UNDO_MS = 10_000;
+
+/**
+ * The parts of the viewer's bar.
+ * @param {() => Object | null} shown the picture that is to go
+ * @param {() => void} leave called when it is deleted, while it is still among the others
+ * @param {(id: number) => void} back called when it came back, with its number
+ */
+export function removal(shown, leave, back) {
+  const said = el("p", { class: "easel-viewer-said", role: "status" });
+  const button = el("button", { type: "button", class: "easel-button", title: "Delete (Del)", onclick: remove }, "Delete");
+  let waiting = 0;
+
+  function say(...parts) {
+    clearTimeout(waiting);
+    said.replaceChildren(...parts);
+    if (parts.length) waiting = setTimeout(say, UNDO_MS);
+  }
+
+  async function remove() {
+    const picture = shown();
+    if (!picture || button.disabled) return;
+    button.disabled = true;
+    try {
+      await api.deletePicture(picture.id);
+      leave();
+      apply("removed", { id: picture.id });
+      const undo = el("button", { type: "button", class: "easel-text-button", onclick: () => restore(picture.id) }, "Undo");
+      say("Deleted. ", undo);
+    } catch (error) {
+      say(error.message);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  async function restore(id) {
+    try {
+      apply("picture", await api.restorePicture(id));
+      say("It is back.");
+      back(id);
+    } catch (error) {
+      say(error.message);
+    }
+  }
+
+  return { button, said, remove };
+}
