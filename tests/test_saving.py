@@ -332,8 +332,12 @@ def test_the_older_names(server: rest_support.House) -> None:
     assert (
         first.with_suffix(".txt").read_text().startswith("a fox\n") and infotext_in(first.read_bytes()) == ""
     )
-    wrong = client.post("/sdapi/v1/options", json={"samples_format": "bmp"})
-    assert wrong.status_code == 422 and "samples_format" in wrong.json()["errors"]
+    for name, value in (("samples_format", "bmp"), ("grid_background_color", "of the sea")):
+        wrong = client.post("/sdapi/v1/options", json={name: value})
+        assert wrong.status_code == 422 and name in wrong.json()["errors"]
+    wrong = client.patch("/easel/settings", json={"saving.grid_background": "of the sea"})
+    assert wrong.status_code == 422 and "no colour" in wrong.json()["detail"]
+    assert wrong.json()["field"] == "saving.grid_background"
 
 
 def test_no_sheet_is_kept_where_the_request_says_so(server: rest_support.House) -> None:

@@ -101,6 +101,14 @@ def saving_options(settings: Settings) -> SavingOptions:
     )
 
 
+def check_settings(settings: Settings) -> None:
+    """Raises: InvalidField: no request can be made with these settings."""
+    text_options(settings)
+    noise_options(settings)
+    sampling_options(settings, "Euler a")
+    saving_options(settings)
+
+
 def fetch_rules(settings: Settings) -> FetchRules:
     """Which pictures may be fetched from addresses."""
     api = settings.api

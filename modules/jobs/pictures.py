@@ -141,7 +141,9 @@ class PictureIndex:
             return None
         try:
             moved = self._bin.give_back(picture_id, found[0].path)
-            if not moved and not (self.outputs / found[0].path).is_file():  # it is, where a crash came between
+            if (
+                not moved and not (self.outputs / found[0].path).is_file()
+            ):  # it is, where a crash came between
                 return None
         except OSError as error:
             raise NotPossibleNow(f"{found[0].path} can't be put back: {error.strerror or error}.") from error

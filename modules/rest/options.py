@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.faults import Fault, InvalidField, NotSupported, UnknownName
-from modules.generation.from_settings import noise_options, sampling_options, text_options
+from modules.generation.from_settings import check_settings
 from modules.rest.errors import brief
 from modules.rest.services import CheckpointInfo
 from modules.settings.model import Settings
@@ -123,7 +123,7 @@ def _vae(value: Any, names: Sequence[str]) -> Any:
 def _try(name: str, value: Any, settings: Settings, change: Mapping[str, Any]) -> None:
     try:
         after = with_changes(settings, change)
-        text_options(after), noise_options(after), sampling_options(after, "Euler a")
+        check_settings(after)
     except Fault as fault:
         reason = fault.message.split(": ", 1)[-1].removeprefix("Input ").rstrip(".")
         reason = f"it {reason}" if reason.startswith("should") else reason

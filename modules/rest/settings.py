@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from modules.faults import UnknownName
+from modules.faults import InvalidField, UnknownName
+from modules.generation.from_settings import check_settings
 from modules.rest.bodies import CheckedRoute
 from modules.rest.errors import brief
 from modules.rest.localization import Languages, choices
@@ -14,6 +15,7 @@ from modules.rest.older_options import apart, change_options, groups_of
 from modules.rest.options import filename_of
 from modules.rest.services import RestServices
 from modules.settings.model import Settings
+from modules.settings.older_options import SETTINGS
 from modules.settings.store import with_changes
 
 _WORDS = {
@@ -133,7 +135,11 @@ def routes(services: RestServices, languages: Languages) -> APIRouter:
         for name in ours:
             if name not in known:
                 raise UnknownName(name, f"There is no setting named {brief(name)}.")
-        with_changes(services.settings.current, ours)  # all of them fit, before any is kept
+        after = with_changes(services.settings.current, ours)  # all of them fit, before any is kept
+        try:
+            check_settings(after)
+        except InvalidField as fault:
+            raise InvalidField(SETTINGS.get(fault.field or "", fault.field or ""), fault.message) from None
         values = change_options(theirs, services.older)
         if ours or not theirs:
             kept = services.settings.update(ours).model_dump(mode="json")
