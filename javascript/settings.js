@@ -92,7 +92,7 @@ function newRow(setting, group) {
     setting.value = value;
     show(value);
     complain("");
-    changed.hidden = JSON.stringify(value) === JSON.stringify(setting.default);
+    changed.hidden = !setting.frozen && JSON.stringify(value) === JSON.stringify(setting.default);
   }
   function complain(message) {
     error.textContent = message;
@@ -108,6 +108,10 @@ function newRow(setting, group) {
       complain(fault.message);
     }
     row.busy = false;
+  }
+  if (setting.frozen) {
+    input.disabled = true;
+    changed.replaceChildren("Frozen by whoever started Easel");
   }
   undo.textContent = setting.default === null ? "Back to the first one found" : `Back to ${shown(setting.default)}`;
   input.addEventListener("change", () => {

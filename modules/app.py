@@ -46,6 +46,7 @@ from modules.plugins.start import ExtensionOptions, load_extensions
 from modules.prompts.style_book import StyleBook
 from modules.prompts.wildcards import Wildcards
 from modules.sampling.catalogue import all_samplers, all_schedulers
+from modules.settings.freezing import Frozen
 from modules.settings.store import SettingsStore
 from modules.version import VERSION
 
@@ -194,6 +195,7 @@ def build(
     warm_up: bool = True,
     extensions: ExtensionOptions | None = None,
     flags: Mapping[str, Any] | None = None,
+    frozen: Frozen | None = None,
 ) -> Application:
     """Build all services.
 
@@ -205,12 +207,13 @@ def build(
         warm_up: load the model right after the start, and not with the first job.
         extensions: which extensions are loaded, and with which flags; None: all that the settings say.
         flags: the command line, for extensions of the older UI (see `cli.older_flags`).
+        frozen: settings that nobody may change; None: all may be.
     """
 
     def computing() -> Compute:
         return choose(compute_options)
 
-    settings = SettingsStore(folders.settings)
+    settings = SettingsStore(folders.settings, frozen)
     plugins = load_extensions(folders.data, folders.extensions, settings, extensions or ExtensionOptions())
     events = EventHub()
     database = Database(folders.database)
@@ -233,7 +236,7 @@ def build(
     hypernetworks = [FileNames(folder, (".pt",)) for folder in folders.hypernetwork_folders()]
     networks = Networks([LoraTags(loras), HypernetworkTags(hypernetworks), plugins.tables.networks])
     if checkpoint_files:
-        settings.update({"model.checkpoint": catalogue.all()[0].filename})
+        settings.update({"model.checkpoint": catalogue.all()[0].filename}, by_owner=True)
 
     def tiling() -> Tiling:
         return Tiling(settings.current.upscaling.tile, settings.current.upscaling.tile_overlap)

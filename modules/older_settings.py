@@ -31,6 +31,7 @@ def take_over_settings(application: Application, config: Path) -> None:
             continue
         value = {name: options[name]}
         try:
-            settings.update(to_changes(value, settings.current, services.checkpoints, services.vaes))
+            changes = to_changes(value, settings.current, services.checkpoints, services.vaes, by_owner=True)
+            settings.update(changes, by_owner=True)
         except Fault as fault:
             log.warning("%s: %s It is not taken over.", config.name, fault.message)

@@ -50,6 +50,7 @@ def main(arguments: list[str], started: float) -> int:
         warm_up=not command_line.quick_start,
         extensions=ExtensionOptions(command_line.extensions, command_line.unknown, command_line.install),
         flags=older_flags(command_line),
+        frozen=command_line.frozen,
     )
     warn_of_unknown(application.plugins.unknown_words)
     if command_line.older_home is not None:

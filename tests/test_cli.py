@@ -104,7 +104,9 @@ VALUES = {
     "--port": "7001", "--gradio-auth": "a:b", "--api-auth": "a:b", "--theme": "dark", "--loglevel": "debug",
     "--timeout-keep-alive": "5", "--use-cpu": "all", "--device-id": "0", "--server-name": "127.0.0.1",
     "--cors-allow-origins": "https://a.example", "--cors-allow-origins-regex": "x", "--subpath": "easel",
-    "--precision": "full", "--filenames-max-length": "128", "--styles-file": "x.csv", "--lora-dir": "x",
+    "--precision": "full",
+    "--freeze-settings-in-sections": "upscaling", "--freeze-specific-settings": "sd_vae",
+    "--filenames-max-length": "128", "--styles-file": "x.csv", "--lora-dir": "x",
 }  # fmt: skip
 
 

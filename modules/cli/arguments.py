@@ -232,4 +232,13 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     add("--device-id", metavar="N", help="which graphics card")
     add("--disable-all-extensions", action="store_true", help="load no extension")
     add("--disable-extra-extensions", action="store_true", help="load only extensions that came along")
+    add("--freeze-settings", action="store_true", help="nobody may change a setting")
+    add(
+        "--freeze-settings-in-sections",
+        type=names,
+        default=(),
+        metavar="A,B",
+        help="nor those of these sections",
+    )
+    add("--freeze-specific-settings", type=names, default=(), metavar="A,B", help="nor these ones")
     add("--enable-insecure-extension-access", action="store_true", help="switch extensions from any page")

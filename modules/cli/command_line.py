@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from modules.cli.arguments import Parser, make_parser
 from modules.compute import ComputeOptions, Memory, Precision
 from modules.folders import PROGRAM, Folders
+from modules.settings.freezing import Frozen, frozen
 
 if TYPE_CHECKING:
     from modules.rest.services import ServerOptions
@@ -53,6 +54,7 @@ class CommandLine:
         nan_check: say so when a result is no numbers.
         extensions: which are loaded at most; extension_access: they may be switched from a page without a password.
         install: what extensions need may be installed at the start.
+        freeze_settings: nobody may change a setting; frozen_sections, frozen_settings: some.
         unknown: words that may be flags of extensions.
     """
 
@@ -102,6 +104,9 @@ class CommandLine:
     extensions: Literal["none disabled", "extra disabled", "all disabled"] = "none disabled"
     extension_access: bool = False
     install: bool = True
+    freeze_settings: bool = False
+    frozen_sections: tuple[str, ...] = ()
+    frozen_settings: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
     def folders(self) -> Folders:
@@ -148,6 +153,11 @@ class CommandLine:
     def extensions_may_be_changed(self) -> bool:
         """Whether the page may put in, switch and reload extensions: nobody else can reach it, or it has a password."""
         return not self.listen or bool(self.gradio_auth or self.api_auth) or self.extension_access
+
+    @property
+    def frozen(self) -> Frozen:
+        """The settings that nobody may change."""
+        return frozen(self.freeze_settings, self.frozen_sections, self.frozen_settings)
 
     def server_options(self) -> ServerOptions:
         """How the server listens."""
@@ -249,6 +259,9 @@ def parse(arguments: Sequence[str], program: str = "webui.py", *, warn: bool = T
         extensions=_extensions(values),
         extension_access=values.enable_insecure_extension_access,
         install=not {"--skip-install", "--skip-prepare-environment"} & set(arguments),
+        freeze_settings=values.freeze_settings,
+        frozen_sections=tuple(values.freeze_settings_in_sections),
+        frozen_settings=tuple(values.freeze_specific_settings),
         unknown=tuple(rest),
     )
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from modules.compat.house import house, is_open
 from modules.compat.option_info import OptionHTML, OptionInfo
 from modules.compat.option_values import CHECKPOINT_HASH, as_json
 from modules.faults import InvalidField, NotPossibleNow, UnknownName
@@ -94,6 +95,8 @@ def set_option(key: str, value: Any) -> None:
     """
     opts = _opts()
     value = checked(key, value)
+    if opts.data[key] != value and is_open():
+        house().settings.frozen.check([key])
     if opts.data[key] != value and not opts.set(key, value) and opts.data[key] != value:
         raise NotPossibleNow(f"The extension could not take {key} over. The log has the details.")
     try:

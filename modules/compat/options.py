@@ -95,6 +95,8 @@ class Options:
         info = self.data_labels.get(key)
         if old == value or info is None or info.do_not_save or (is_api and info.restrict_api):
             return False
+        if is_open() and house().settings.frozen.holds(key):
+            return False
         self._watch()
         self.data[key] = value
         # a setting of ours tells its listeners itself

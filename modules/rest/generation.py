@@ -256,8 +256,11 @@ class Generation:
         request = to_request(with_styles(body, services.styles), settings)
         if theirs and not isinstance(request, UpscalePicture):
             request = replace(request, extensions={**request.extensions, OVERRIDES: theirs})
+        lasting = bool(body.override_settings) and not body.override_settings_restore_afterwards
+        if lasting:
+            services.settings.checked(changes)  # nothing is queued where that can't be
         job = services.queue.submit(request, origin="api")
-        if body.override_settings and not body.override_settings_restore_afterwards:
+        if lasting:
             services.settings.update(changes)
             change_options(theirs, services.older)
         self._tasks.remember(body.force_task_id, job.id)

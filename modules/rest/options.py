@@ -72,8 +72,12 @@ def to_changes(
     settings: Settings,
     checkpoints: Callable[[], Sequence[CheckpointInfo]],
     vaes: Callable[[], Sequence[tuple[str, Path]]] = tuple,
+    *,
+    by_owner: bool = False,
 ) -> dict[str, Any]:
     """What the options change in our settings, by dotted names; checked, so that it surely fits.
+
+    Args: by_owner: whoever started the program says so, and not a program that asks for something.
 
     Raises: UnknownName: no such option or checkpoint; NotSupported: an option with a value that this version
         doesn't have; InvalidField: a value that doesn't fit.
@@ -88,7 +92,7 @@ def to_changes(
                 ours = _vae(value, [known for known, _ in vaes()])
             change = {SETTINGS[name]: ours}
             _try(name, value, settings, change)
-            if name in PAGE_ONLY and with_changes(settings, change) != settings:
+            if name in PAGE_ONLY and not by_owner and with_changes(settings, change) != settings:
                 raise NotSupported(f"{name} is changed on the page only, in Settings under API.", name)
             changes.update(change)
         elif name in FIXED:

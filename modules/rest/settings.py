@@ -14,9 +14,9 @@ from modules.rest.localization import Languages, choices
 from modules.rest.older_options import apart, change_options, groups_of
 from modules.rest.options import filename_of
 from modules.rest.services import RestServices
+from modules.settings.freezing import Frozen
 from modules.settings.model import Settings
 from modules.settings.older_options import SETTINGS
-from modules.settings.store import with_changes
 
 _WORDS = {
     "api": "API",
@@ -48,11 +48,12 @@ _LABELS = {
 """Where the name alone says too little; every other setting is called by its name."""
 
 
-def describe(settings: Settings) -> list[dict[str, Any]]:
+def describe(settings: Settings, frozen: Frozen | None = None) -> list[dict[str, Any]]:
     """The groups of settings. Left out is what has no simple control (lists, and extensions' own settings).
 
     Each setting has a name (dotted), label, description, value, default, and a control: "switch", "number" (with
-    `minimum`, `maximum` and `whole`), "choice" (with `choices`) or "text"; `empty` tells that it may be null.
+    `minimum`, `maximum` and `whole`), "choice" (with `choices`) or "text"; `empty` tells that it may be null, and
+    `frozen` that it stays as it is.
     """
     schema = Settings.model_json_schema()
     values, defaults = settings.model_dump(mode="json"), Settings().model_dump(mode="json")
@@ -66,6 +67,7 @@ def describe(settings: Settings) -> list[dict[str, Any]]:
                 "description": facts.get("description", ""),
                 "value": values[group][key],
                 "default": defaults[group][key],
+                "frozen": frozen is not None and frozen.holds(f"{group}.{key}"),
                 **control,
             }
             for key, facts in own["properties"].items()
@@ -121,11 +123,14 @@ def routes(services: RestServices, languages: Languages) -> APIRouter:
             "model.vae": ["Automatic", "None", *(name for name, _ in services.vaes())],
             "page.localization": choices(languages),
         }
-        groups = describe(services.settings.current)
+        groups = describe(services.settings.current, services.settings.frozen)
         for one in (one for group in groups for one in group["settings"]):
             if one["name"] in files:
                 one |= {"control": "choice", "choices": files[one["name"]]}
-        return {"groups": [*groups, *groups_of(services.older)]}
+        older = groups_of(services.older)
+        for one in (one for group in older for one in group["settings"]):
+            one["frozen"] = services.settings.frozen.holds(one["name"])
+        return {"groups": [*groups, *older]}
 
     @router.patch("/settings")
     def change(changes: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +140,7 @@ def routes(services: RestServices, languages: Languages) -> APIRouter:
         for name in ours:
             if name not in known:
                 raise UnknownName(name, f"There is no setting named {brief(name)}.")
-        after = with_changes(services.settings.current, ours)  # all of them fit, before any is kept
+        after = services.settings.checked(ours)  # all of them fit, before any is kept
         try:
             check_settings(after)
         except InvalidField as fault:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from modules.faults import InvalidField, UnknownName
 from modules.folders import write_atomically
+from modules.settings.freezing import Frozen
 from modules.settings.model import Settings
 
 log = logging.getLogger(__name__)
@@ -23,10 +24,13 @@ class SettingsStore:
     """The current settings and their file.
 
     A broken file never stops the program: it is put aside as `settings.json.broken` and the defaults are used.
+
+    Args: frozen: what `update` refuses to change.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, frozen: Frozen | None = None) -> None:
         self._path = path
+        self.frozen = frozen or Frozen()
         self._lock = threading.Lock()
         self._listeners: list[Callable[[Settings], None]] = []
         self._settings = self._read()
@@ -45,17 +49,28 @@ class SettingsStore:
         """Call `listener` with the new settings after every change."""
         self._listeners.append(listener)
 
-    def update(self, changes: Mapping[str, Any]) -> Settings:
+    def update(self, changes: Mapping[str, Any], *, by_owner: bool = False) -> Settings:
         """Change settings by dotted names (`{"model.clip_skip": 2}`), all of them or none, and save.
 
-        Raises: UnknownName: no such setting; InvalidField: a value that doesn't fit.
+        Args: by_owner: whoever started the program says so, and may change what is frozen.
+
+        Raises: UnknownName: no such setting; InvalidField: a value that doesn't fit, or a setting that is frozen.
         """
         with self._lock:
-            settings = with_changes(self._settings, changes)
+            settings = with_changes(self._settings, changes) if by_owner else self.checked(changes)
             self._write(settings)
             self._settings = settings
         for listener in self._listeners:
             listener(settings)
+        return settings
+
+    def checked(self, changes: Mapping[str, Any]) -> Settings:
+        """What `update` would make of the settings.
+
+        Raises: UnknownName: no such setting; InvalidField: a value that doesn't fit, or a setting that is frozen.
+        """
+        settings = with_changes(self._settings, changes)
+        self.frozen.check(_changed(self._settings, settings, changes))
         return settings
 
     def _read(self) -> Settings:
@@ -71,6 +86,13 @@ class SettingsStore:
 
     def _write(self, settings: Settings) -> None:
         write_atomically(self._path, (json.dumps(settings.model_dump(), indent=2) + "\n").encode())
+
+
+def _changed(before: Settings, after: Settings, names: Iterable[str]) -> list[str]:
+    """Those of the settings that have another value now."""
+    old, new = before.model_dump(), after.model_dump()
+    parts = ((name, *name.split(".", 1)) for name in names)
+    return [name for name, group, key in parts if old[group][key] != new[group][key]]
 
 
 def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
