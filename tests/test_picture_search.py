@@ -69,7 +69,14 @@ def test_not_found(text: str) -> None:
 def test_other_scripts_and_an_empty_search() -> None:
     assert PictureSearch("ЛИСА").matches(made("рыжая лиса")) and PictureSearch("狐").matches(made("雪の狐"))
     assert not PictureSearch("") and not PictureSearch('  "" -') and PictureSearch("a")
-    assert PictureSearch("fox ЛИСА -cat seed:1").needles == ["fox"]
+
+
+def test_the_sieve() -> None:
+    search = PictureSearch(
+        'fox ЛИСА -cat seed:1 -seed:2 model:v1 cfg:7 negative:"a b" size:8x8 since:today -vae:x'
+    )
+    assert search.needles == ["fox", "v1", "a b"] and search.seeds == [1]
+    assert PictureSearch("seed:x seed:99999999999999999999 vae:a\\b").needles == []
 
 
 def test_dates() -> None:
@@ -111,6 +118,11 @@ def test_in_pages(pictures: PictureIndex, monkeypatch: pytest.MonkeyPatch) -> No
         page = pictures.search(search, 15, found[-1].id)
     assert [picture.seed for picture in found] == list(range(156, -1, -4))
     assert len(pictures.search(search, 15)) == 15
+
+
+@pytest.mark.parametrize("text", ["seed:8", "steps:20 seed:8 sampler:dpm++ fox", "seed:8 model:starter"])
+def test_by_the_recipe(pictures: PictureIndex, text: str) -> None:
+    assert [picture.seed for picture in pictures.search(PictureSearch(text), 9)] == [8]
 
 
 @pytest.mark.parametrize(("text", "count"), [("100%", 40), ("snow_", 40), ("snow", 80), ("%", 40), ("\\", 0)])

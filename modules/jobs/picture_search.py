@@ -44,6 +44,15 @@ class _Term:
     value: str
     without: bool
 
+    @property
+    def is_in_the_text(self) -> bool:
+        """A recipe that this holds for has the value somewhere, letter by letter."""
+        if self.without or not self.value.isascii() or set(self.value) & {'"', "\\"}:
+            return False
+        if self.name in ("", "lora", "negative"):
+            return True
+        return self.name not in _ASKED and not _is_number(self.value)
+
     def holds(self, facts: _Facts) -> bool:
         return self._is_there(facts) != self.without
 
@@ -74,7 +83,13 @@ class PictureSearch:
     @property
     def needles(self) -> list[str]:
         """Texts (ASCII, lower case) that the recipe of every picture that is found holds somewhere."""
-        return [t.value for t in self._terms if not t.name and not t.without and t.value.isascii()]
+        return [term.value for term in self._terms if term.is_in_the_text]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Each is the seed of every picture that is found (so of two, none is)."""
+        asked = [term.value for term in self._terms if term.name == "seed" and not term.without]
+        return [int(seed) for seed in asked if seed.isdecimal() and len(seed) < 19]
 
     def matches(self, picture: Picture) -> bool:
         """Whether the picture is one of those."""

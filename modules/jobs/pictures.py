@@ -158,13 +158,13 @@ class PictureIndex:
 
     def search(self, search: PictureSearch, limit: int = 50, before: int | None = None) -> list[Picture]:
         """The newest pictures that are found, newest first; `before` (an id) pages on."""
-        needles = "".join(" AND infotext LIKE ? ESCAPE '\\'" for _ in search.needles)
-        patterns = [f"%{_escaped(needle)}%" for needle in search.needles]
-        condition = f"WHERE saved = 1 AND id < ?{needles} ORDER BY id DESC LIMIT ?"
+        sieve = " AND seed = ?" * len(search.seeds) + " AND infotext LIKE ? ESCAPE '\\'" * len(search.needles)
+        values = [*search.seeds, *(f"%{_escaped(needle)}%" for needle in search.needles)]
+        condition = f"WHERE saved = 1 AND id < ?{sieve} ORDER BY id DESC LIMIT ?"
         found: list[Picture] = []
         last = 2**63 - 1 if before is None else before
         while len(found) < limit:
-            looked_at = self._select(condition, last, *patterns, _SEARCHED_AT_ONCE)
+            looked_at = self._select(condition, last, *values, _SEARCHED_AT_ONCE)
             found += [picture for picture in looked_at if search.matches(picture)]
             if len(looked_at) < _SEARCHED_AT_ONCE:
                 break
