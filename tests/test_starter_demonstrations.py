@@ -86,10 +86,11 @@ def test_a_negative_prompt_takes_trees_or_stones_away(starter: Starter) -> None:
     assert dark_green_at_the_sides(no_trees) < dark_green_at_the_sides(no_stones)
 
 
-def test_emphasis_from_half_to_one_and_a_half(starter: Starter, eye: Judge) -> None:
-    """The heavier the sketch, the more of one it is."""
+def test_emphasis_from_half_to_one_and_a_half(starter: Starter) -> None:
+    """The heavier the sketch, the more of one it is; half a sketch is best told by who knows all of the styles."""
+    eye = judge.load(judge.file_of(2))
     weights = (0.5, 0.75, 1.0, 1.25, 1.5)
-    swept = [make(starter, f"a house in a meadow by day, (pencil sketch:{weight})", 3) for weight in weights]
+    swept = [make(starter, f"a house in a meadow by day, (pencil sketch:{weight})", 4) for weight in weights]
     drawn = [sure(eye, pictures, "style", "pencil sketch") for pictures in swept]
     assert drawn[0] < drawn[1] < drawn[2]
     assert drawn[0] < 0.7 and min(drawn[2:]) > 0.95

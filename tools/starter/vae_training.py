@@ -17,6 +17,9 @@ from tools.starter.training_state import Checkpoints, Training, autocast, device
 
 CONFIG = AutoencoderConfig(channels=32, multipliers=(1, 1, 2, 4), residual_blocks=1)
 RATES = Rates(matrices=3e-3, rest=1e-3)
+DECODER_RATES = Rates(matrices=1.5e-3, rest=5e-4)
+DECODER_MSE = 10.0
+"""Weight of the squared error where the decoder alone is trained on: by then the edges are there."""
 AVERAGE = 0.998
 KL_WEIGHT = 1e-4
 
@@ -36,10 +39,10 @@ def _gradients(x: Tensor) -> tuple[Tensor, Tensor]:
     return x[..., 1:, :] - x[..., :-1, :], x[..., :, 1:] - x[..., :, :-1]
 
 
-def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
-    """L1, MSE and the L1 of the pixel differences (edges)."""
+def reconstruction_loss(output: Tensor, target: Tensor, mse: float = 1.0) -> Tensor:
+    """L1, MSE (so much of it) and the L1 of the pixel differences (edges)."""
     edges = sum(F.l1_loss(a, b) for a, b in zip(_gradients(output), _gradients(target), strict=True))
-    return F.l1_loss(output, target) + F.mse_loss(output, target) + edges
+    return F.l1_loss(output, target) + mse * F.mse_loss(output, target) + edges
 
 
 def train(scenes: SceneSet, folder: Path, steps: int, batch: int, crop: int = 64) -> None:
@@ -61,23 +64,24 @@ def train(scenes: SceneSet, folder: Path, steps: int, batch: int, crop: int = 64
         meter.add(loss=loss, kl=kl, mse=F.mse_loss(output, pixels))
 
 
-def train_decoder(scenes: SceneSet, folder: Path, steps: int, batch: int, crop: int = 64) -> None:
+def train_decoder(scenes: SceneSet, folder: Path, steps: int, batch: int, crop: int = 128) -> None:
     """Train the decoder alone, so that latents (and U-Nets trained on them) stay what they are.
 
-    The state is in `folder/decoder.pt`; it begins with the VAE in `folder/vae.pt`.
+    The state is in `folder/decoder.pt`; it begins with the VAE in `folder/vae.pt`. It sees whole pictures, as it will
+    later: the attention in its middle then has all of one to look at, and its borders are real ones.
     """
     where = device()
     torch.manual_seed(3)
     vae = load(folder).requires_grad_(False)
     decoder = _decoding_part(vae).requires_grad_(True)
-    training = Training(decoder, MatrixOptimizer(decoder, RATES), folder / "decoder.pt", AVERAGE)
+    training = Training(decoder, MatrixOptimizer(decoder, DECODER_RATES), folder / "decoder.pt", AVERAGE)
     for step, meter in training.steps(steps, "decoder"):
         pixels = _crops(scenes, batch, crop, np.random.default_rng((13, step))).to(where)
         with autocast(where):
             with torch.no_grad():
                 latents = vae.moments(pixels)[0]
             output = vae.decoder(vae.post_quant_conv(latents)).float()
-        loss = reconstruction_loss(output, pixels)
+        loss = reconstruction_loss(output, pixels, DECODER_MSE)
         training.learn(loss)
         meter.add(loss=loss, mse=F.mse_loss(output, pixels))
 
