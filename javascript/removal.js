@@ -8,13 +8,14 @@ const UNDO_MS = 10_000;
 /**
  * The parts of the viewer's bar.
  * @param {() => Object | null} shown the picture that is to go
- * @param {() => void} leave called when it is deleted, while it is still among the others
- * @param {(id: number) => void} back called when it came back, with its number
+ * @param {() => void} leave called before it is deleted: go to another
+ * @param {(id: number) => void} back called when it came back, or could not be deleted, with its number
  */
 export function removal(shown, leave, back) {
   const said = el("p", { class: "easel-viewer-said", role: "status" });
   const button = el("button", { type: "button", class: "easel-button", title: "Delete (Del)", onclick: remove }, "Delete");
   let waiting = 0;
+  let busy = false;
 
   function say(...parts) {
     clearTimeout(waiting);
@@ -24,18 +25,19 @@ export function removal(shown, leave, back) {
 
   async function remove() {
     const picture = shown();
-    if (!picture || button.disabled) return;
-    button.disabled = true;
+    if (!picture || busy) return;
+    busy = true; // the button stays enabled, so that it keeps the focus
+    leave(); // first, as the server may tell everyone before it answers
     try {
       await api.deletePicture(picture.id);
-      leave();
       apply("removed", { id: picture.id });
       const undo = el("button", { type: "button", class: "easel-text-button", onclick: () => restore(picture.id) }, "Undo");
       say("Deleted. ", undo);
     } catch (error) {
       say(error.message);
+      back(picture.id);
     } finally {
-      button.disabled = false;
+      busy = false;
     }
   }
 

@@ -34,14 +34,14 @@ function build() {
   parts.removal = removal(() => list()[place()], leave, (id) => openViewer(id));
   const close = iconButton("Close", "M6 6l12 12M18 6L6 18", () => dialog.close());
   const { said, button } = parts.removal;
-  const bar = el("header", {}, parts.count, said, button, parts.zoom, parts.download, close);
+  const bar = el("header", {}, parts.count, said, parts.zoom, parts.download, button, close);
   dialog = el("dialog", { class: "easel-viewer", "aria-label": "Picture" }, bar, parts.back, parts.canvas, parts.on, parts.recipe);
   dialog.addEventListener("keydown", keys);
   dialog.addEventListener("close", () => shown !== null && select(shown === state.pictures[0]?.id ? null : shown));
   dialog.addEventListener("click", (event) => event.target === parts.canvas && dialog.close());
   swipe(parts.canvas);
   new ResizeObserver(layout).observe(parts.canvas);
-  watch((what) => (what === "picture" || what === "removed") && dialog.open && show());
+  watch((what) => ["picture", "removed", "older", "found"].includes(what) && dialog.open && show());
   document.body.append(dialog);
 }
 
@@ -76,8 +76,11 @@ function step(by) {
 /** Go to a neighbour, as this picture is being deleted. */
 function leave() {
   const at = place();
-  shown = (list()[at + 1] ?? list()[at - 1])?.id ?? null;
+  const next = list()[at + 1] ?? list()[at - 1];
+  if (!next) return; // the viewer closes when it is gone
+  shown = next.id;
   zoom(false);
+  show();
 }
 
 function show() {

@@ -295,15 +295,18 @@ def test_a_picture_is_deleted_and_brought_back(visit: Visit) -> None:
     page = visit.page
     count = visit.count()
     page.locator("#easel_strip button").first.click()
-    place = page.locator(".easel-viewer-count")
-    place.get_by_text(f"1 of {count}").wait_for()
+
+    def at(words: str) -> None:
+        page.locator(".easel-viewer-count", has_text=words).wait_for()
+
+    at(f"1 of {count}")
     file = visit.server.outputs / visit.newest()["file"]
     data = file.read_bytes()
     page.keyboard.press("Delete")
-    place.get_by_text(f"1 of {count - 1}").wait_for()
+    at(f"1 of {count - 1}")
     assert visit.count() == count - 1 and not file.exists()
     page.locator(".easel-viewer").get_by_text("Undo").click()
-    place.get_by_text(f"1 of {count}").wait_for()
+    at(f"1 of {count}")
     assert visit.count() == count and file.read_bytes() == data
     page.keyboard.press("Escape")
 

@@ -225,7 +225,7 @@ def test_helpers(visit: Visit) -> None:
     until(visit, "!document.querySelector('#txt2img_prompt textarea').value.includes('<lora')")
     run(visit, "appendContextMenuOption('#txt2img_generate', 'Again', () => (window.again = true))")
     visit.page.click("#txt2img_generate", button="right")
-    visit.page.get_by_role("button", name="Again").click()
+    visit.page.get_by_role("button", name="Again", exact=True).click()
     assert run(visit, "window.again")
 
 
