@@ -22,10 +22,10 @@ export const finish = () => post("easel/finish");
 export const skip = () => post("easel/skip");
 export const cancel = (job) => post(`easel/jobs/${job}/cancel`);
 export const job = (id) => ask(`easel/jobs/${id}`);
-export const olderPictures = (before, limit) => ask(`easel/pictures?before=${before}&limit=${limit}`);
-/** Pictures by what was said when they were made; `before` is an id, or null for the newest. */
-export const findPictures = (search, before, limit) =>
-  ask(`easel/pictures?search=${encodeURIComponent(search)}&limit=${limit}${before === null ? "" : `&before=${before}`}`);
+/** So many pictures come at a time. */
+export const PAGE = 60;
+/** Pictures, newest first: those before one (an id), those that a search finds. */
+export const pictures = (facts) => ask(`easel/pictures?${new URLSearchParams({ limit: PAGE, ...facts })}`);
 
 export const deletePicture = (id) => ask(`easel/pictures/${id}`, { method: "DELETE" });
 /** Bring a deleted picture back: the picture. */

@@ -3,6 +3,7 @@
 // Gradio owns the values. It calls `changed` with all of them after every change; to set some, `fill` presses a
 // hidden button whose Gradio event asks `filled` for the new ones. (Events: `modules/pages/text_to_image.py`.)
 import { clearErrors, showError } from "./alerts.js";
+import { texts } from "./boxes.js";
 import { byId } from "./dom.js";
 import { fields, valuesOf } from "./fields.js";
 import { lookForStyles } from "./recognised.js";
@@ -135,16 +136,23 @@ export function wireForm() {
     const field = fields.find((one) => event.target.closest?.(`#${one.id}`));
     if (field && !restored) typed.add(field.name);
   });
-  document.addEventListener("click", refuse, { capture: true });
+  document.addEventListener("click", press, { capture: true });
   addEventListener("pagehide", save);
 }
 
+/** The texts at the presses of Generate that Gradio has not yet answered with the values, the earliest first. */
+const pressed = [];
+/** The texts when the keys were pressed, for the click that follows. */
+let keyed = null;
+
 /** Generate takes the last error away; where it cannot begin it says why, and Gradio is not asked. */
-function refuse(event) {
+function press(event) {
   if (!event.target.closest?.("#txt2img_generate")) return;
+  const now = keyed ?? texts();
+  keyed = null;
   clearErrors();
   const missing = instead ? null : ahead.missing();
-  if (state.connected && !missing) return;
+  if (state.connected && !missing) return pressed.push(now);
   event.stopImmediatePropagation();
   instead = null;
   if (!state.connected) return showError("Easel does not answer. Your prompt is kept; try again when it is back.");
@@ -158,8 +166,10 @@ async function outgoing(list, names) {
   const sent = Object.fromEntries(names.map((name, place) => [name, list[place]]));
   const own = instead;
   instead = null;
+  // Gradio comes for the values a while after the press: what was typed since is for the next picture.
+  Object.assign(sent, pressed.shift());
   if (own) Object.assign(sent, own.changes);
-  else if (typeof sent.prompt === "string" && typeof sent.negative_prompt === "string") Object.assign(sent, withChosen(sent));
+  else Object.assign(sent, withChosen(sent));
   try {
     const along = own?.along ?? (await ahead.carried());
     // Each of several pictures makes as many as are asked for.
@@ -178,7 +188,12 @@ export function generate() {
   // What was typed in a number reaches Gradio when the field is left.
   const active = document.activeElement;
   if (active instanceof HTMLInputElement) active.dispatchEvent(new Event("change", { bubbles: true }));
-  requestAnimationFrame(() => byId("txt2img_generate")?.click());
+  const now = texts();
+  const soon = document.hidden ? setTimeout : requestAnimationFrame; // there are no frames in a hidden tab
+  soon(() => {
+    keyed = now;
+    byId("txt2img_generate")?.click();
+  });
 }
 
 /** Some numbers mean "not said" (Gradio begins with them in empty fields): they are shown as nothing. */

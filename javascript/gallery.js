@@ -1,11 +1,10 @@
 // The pictures that there are, newest first. Thumbnails are fetched when they come near; older ones when the end does.
-import { olderPictures, pictureUrl, thumbUrl } from "./api.js";
+import { PAGE, pictures as ask, pictureUrl, thumbUrl } from "./api.js";
 import { byId, el } from "./dom.js";
 import { moreFound } from "./search.js";
 import { addPictures, changed, listed, shownPicture, state, watch } from "./store.js";
 import { openViewer } from "./viewer.js";
 
-const PAGE = 60;
 const items = new Map();
 let loading = false;
 let complete = false;
@@ -14,8 +13,8 @@ let complete = false;
 export function wireGallery() {
   watch((what) => {
     if (what === "snapshot") complete = state.pictures.length < PAGE;
-    if (what === "snapshot" || what === "picture" || what === "older" || what === "found" || what === "removed") render();
-    if (what === "snapshot" || what === "older" || what === "found") requestAnimationFrame(moreIfNear);
+    if (["snapshot", "picture", "removed", "older", "found"].includes(what)) render();
+    if (["snapshot", "older", "found"].includes(what)) requestAnimationFrame(moreIfNear);
     if (what !== "progress" && what !== "connection") markShown();
   });
   byId("easel_strip").addEventListener("keydown", walk);
@@ -89,7 +88,7 @@ export async function more() {
   loading = true;
   try {
     if (state.found) return await moreFound();
-    const { pictures } = await olderPictures(last.id, PAGE);
+    const { pictures } = await ask({ before: last.id });
     complete = pictures.length < PAGE;
     addPictures(pictures);
     changed("older");

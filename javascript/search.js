@@ -1,10 +1,9 @@
 // Finding pictures again: what is typed above the gallery is looked for in all of them, on the server.
-import { findPictures } from "./api.js";
+import { PAGE, pictures as ask } from "./api.js";
 import { byId, el } from "./dom.js";
 import { changed, state, watch } from "./store.js";
 
 const KEY = "easel.search";
-const PAGE = 60;
 const PAUSE_MS = 250;
 
 let waiting = 0;
@@ -35,7 +34,7 @@ async function look() {
   const mine = ++turn;
   if (!text) return show(null);
   try {
-    const { pictures } = await findPictures(text, null, PAGE);
+    const { pictures } = await ask({ search: text });
     if (mine === turn) show({ text, pictures, complete: pictures.length < PAGE });
   } catch (error) {
     if (mine === turn) say(error.message);
@@ -47,7 +46,7 @@ export async function moreFound() {
   const { found } = state;
   const last = found?.pictures.at(-1);
   if (!last || found.complete) return;
-  const { pictures } = await findPictures(found.text, last.id, PAGE);
+  const { pictures } = await ask({ search: found.text, before: last.id });
   if (state.found !== found) return;
   show({ ...found, pictures: [...found.pictures, ...pictures], complete: pictures.length < PAGE });
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import subprocess
@@ -20,6 +21,7 @@ from modules.cli import CommandLine, parse, warn_of_unknown
 from modules.cli.older_flags import older_flags
 from modules.faults import NotPossibleNow
 from modules.older_settings import take_over_settings
+from modules.pages.gradio_import import without_stubs
 from modules.plugins.start import ExtensionOptions
 from modules.sharing import public_link
 
@@ -37,6 +39,7 @@ def main(arguments: list[str], started: float) -> int:
 
     Args: started: `time.perf_counter()` at the start of the program.
     """
+    without_stubs()
     command_line = parse(arguments, warn=False)
     logging.basicConfig(level=command_line.log_level, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx", "httpcore", "uvicorn.access"):
@@ -59,6 +62,7 @@ def main(arguments: list[str], started: float) -> int:
         code, again = _serve(application, command_line, started)
     finally:
         application.close()
+        gc.freeze()  # or Python's end looks through all that torch ever made, for seconds
     return start_again() if again else code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -12,12 +13,13 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTER = ROOT / "models" / "Stable-diffusion" / "starter.safetensors"
-START_SECONDS = 120
+START_SECONDS = 180
 
 
 @dataclass
@@ -33,6 +35,11 @@ class RunningServer:
     def outputs(self) -> Path:
         """Where the pictures are."""
         return self.data / "outputs"
+
+    def ask(self, path: str) -> Any:
+        """What it answers in JSON to a GET."""
+        with urllib.request.urlopen(f"{self.url}/{path}") as answer:
+            return json.load(answer)
 
     def stop(self) -> None:
         """End it as Ctrl+C does."""

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
@@ -168,7 +170,7 @@ def phone(browser: Browser, address: str) -> Iterator[Painter]:
 def visit(browser: Browser, address: str, **options: Any) -> Iterator[Painter]:
     context = browser.new_context(**options)
     painter = Painter(context.new_page(), address)
-    painter.page.set_default_timeout(8_000)
+    painter.page.set_default_timeout(1000 * PATIENCE)
     painter.page.on("console", painter.hear)
     painter.page.on("pageerror", lambda error: painter.complaints.append(str(error)))
     yield painter

@@ -43,6 +43,7 @@ from modules.compat import (
 from modules.faults import BadFile, InvalidField, NotPossibleNow, NotSupported
 from modules.folders import PROGRAM
 from tests.compat_support import open_house
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -212,7 +213,7 @@ def test_one_call_at_a_time_and_again_within_it() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(PATIENCE)
     assert max(most) == 1 and work() == 5
 
 

@@ -24,6 +24,7 @@ from modules.generation.requests import TextToImage
 from modules.imaging.upscalers import Upscalers
 from tests.compat_support import open_house
 from tests.rest_support import build_house, close
+from tests.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -128,14 +129,14 @@ def test_the_state_of_the_workers_job(tmp_path: Path, monkeypatch: pytest.Monkey
             prompt="a", width=64, height=64, steps=8, batch_count=3, sampler="Euler", scheduler="Automatic"
         )
         job = running.services.queue.submit(request)
-        assert running.engine.begun.wait(5)
+        assert running.engine.begun.wait(PATIENCE)
         assert (state.job_count, state.job_no, state.sampling_steps, state.sampling_step) == (3, 0, 8, 1)
         assert state.job == f"task({job.id})" and state.textinfo is None and not state.interrupted
         state.job_count = 30  # a script that makes more than the request says
         assert state.dict()["job_count"] == 30
         state.interrupted = True
         assert state.interrupted
-        _wait(lambda: running.worker.progress() is None)
+        eventually(lambda: running.worker.progress() is None)
         ended: Any = running.services.queue.get(job.id)
         assert ended.status.name == "INTERRUPTED"
         assert not state.interrupted and state.job_count == 0
@@ -152,7 +153,7 @@ def test_an_interrupt_of_the_page_is_seen(tmp_path: Path, monkeypatch: pytest.Mo
         running.services.queue.submit(
             TextToImage(prompt="a", width=64, height=64, sampler="Euler", scheduler="Automatic")
         )
-        assert running.engine.begun.wait(5)
+        assert running.engine.begun.wait(PATIENCE)
         monitor: Any = running.worker._monitor
         monkeypatch.setattr(running.engine.gate, "wait", lambda timeout: time.sleep(0.05))
         running.worker.finish_current()
@@ -162,13 +163,6 @@ def test_an_interrupt_of_the_page_is_seen(tmp_path: Path, monkeypatch: pytest.Mo
         assert monitor.skip_requested()
     finally:
         close(running)
-
-
-def _wait(condition: Any) -> None:
-    end = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 # -- styles -------------------------------------------------------------------------------------------------

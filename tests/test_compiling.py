@@ -21,6 +21,7 @@ from modules.models.tiling import circular_convolutions
 from modules.models.unet import UNet, UNetConfig
 from modules.models.unet_layers import ResBlock
 from tests.starter import Starter
+from tests.waiting import PATIENCE, eventually
 
 CONFIG = UNetConfig(
     channels=32,
@@ -42,13 +43,6 @@ def inputs(side: int = 16) -> tuple[Tensor, Tensor, Tensor]:
     return torch.randn(2, 4, side, side), torch.tensor([500.0, 500.0]), torch.randn(2, 77, 16)
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def twice(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A "compiled" form that can be told from the plain one."""
     return lambda *given: 2 * function(*given)
@@ -62,7 +56,7 @@ def test_a_block_runs_as_it_is_until_its_compiled_form_is_ready() -> None:
 
     def slow(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def compiled(*values: Tensor) -> Tensor:
-            assert go_on.wait(60)
+            assert go_on.wait(PATIENCE)
             return 2 * function(*values)
 
         return compiled
@@ -72,7 +66,7 @@ def test_a_block_runs_as_it_is_until_its_compiled_form_is_ready() -> None:
     assert torch.equal(unet(*given), plain)
     assert (blocks.ready, blocks.waiting > 0) == (0, True)
     go_on.set()
-    wait_for(lambda: blocks.waiting == 0)
+    eventually(lambda: blocks.waiting == 0)
     assert not torch.allclose(unet(*given), plain)
     blocks.detach()
     assert torch.equal(unet(*given), plain)
@@ -86,11 +80,11 @@ def test_another_size_is_compiled_anew_and_meanwhile_right() -> None:
     blocks = CompiledBlocks(unet, twice)
     blocks.attach()
     unet(*small)
-    wait_for(lambda: blocks.waiting == 0)
+    eventually(lambda: blocks.waiting == 0)
     before = blocks.ready
     blocks._maker.submit(time.sleep, 0.3)
     assert torch.equal(unet(*large), plain)
-    wait_for(lambda: blocks.waiting == 0)
+    eventually(lambda: blocks.waiting == 0)
     assert blocks.ready == 2 * before
     assert before < sum(isinstance(module, ResBlock) for module in unet.modules()) + 4, "kinds share"
     blocks.detach()
@@ -104,7 +98,7 @@ def test_tiling_leaves_compiled_code_out() -> None:
     blocks = CompiledBlocks(unet, twice)
     blocks.attach()
     unet(*given)
-    wait_for(lambda: blocks.waiting == 0)
+    eventually(lambda: blocks.waiting == 0)
     with circular_convolutions(unet), blocks.paused():
         assert torch.equal(unet(*given), plain)
     blocks.detach()
@@ -124,7 +118,7 @@ def test_what_cannot_be_compiled_runs_as_it_is(caplog: pytest.LogCaptureFixture)
     blocks = CompiledBlocks(unet, broken)
     blocks.attach()
     unet(*given)
-    wait_for(lambda: blocks.waiting == 0)
+    eventually(lambda: blocks.waiting == 0)
     assert torch.equal(unet(*given), plain)
     assert caplog.text.count("no compiler") == 1
     blocks.detach()
@@ -143,7 +137,7 @@ def test_torchs_compiler_gives_the_same_numbers() -> None:
     blocks = CompiledBlocks(torch.nn.Sequential(block))
     blocks.attach()
     assert torch.equal(block(x, embedding), plain)
-    wait_for(lambda: blocks.waiting == 0)
+    eventually(lambda: blocks.waiting == 0)
     assert blocks.ready == 1
     torch.testing.assert_close(block(x, embedding), plain, atol=1e-5, rtol=1e-5)
     blocks.detach()
@@ -165,7 +159,7 @@ def test_a_setting_puts_compiled_blocks_in_and_takes_them_off(
     assert session.compiled is not None and "forward" in vars(block)
     assert session.compiled.ready == session.compiled.waiting == 0, "tiling pauses it"
     list(engine.run(replace(request, tiling=False), Unwatched()))
-    wait_for(lambda: session.compiled is not None and session.compiled.waiting == 0)
+    eventually(lambda: session.compiled is not None and session.compiled.waiting == 0)
     assert session.compiled.ready > 0
     wanted[0] = False
     list(engine.run(request, Unwatched()))

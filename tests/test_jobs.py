@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from modules.jobs.pictures import PictureIndex
 from modules.jobs.queue import JobQueue, Status
 from modules.jobs.worker import Worker
 from modules.settings.store import SettingsStore
+from tests.waiting import PATIENCE, eventually
 
 STEPS = 4
 
@@ -43,7 +43,7 @@ class GrayEngine:
             monitor.begin_batch(number, 1, STEPS)
             done = 0
             while done < STEPS and not monitor.stop_requested() and not monitor.skip_requested():
-                self.gate.wait(10)
+                self.gate.wait(PATIENCE)
                 done += 1
                 monitor.step(done, lambda: Image.new("RGB", (8, 8), "gray"))
             if self.error is not None:
@@ -92,13 +92,6 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def request(**changes: object) -> TextToImage:
     return TextToImage(**{"prompt": "a cat", "seed": 7, "width": 16, "height": 24, "steps": STEPS, **changes})  # type: ignore[arg-type]
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
 
 
 # -- requests -----------------------------------------------------------------------------------------------
@@ -164,7 +157,7 @@ def test_a_scripts_seeds_are_left_to_it_but_come_from_a_number_that_stays(house:
 
 def test_pictures_are_saved_with_their_recipe(house: House) -> None:
     house.start()
-    job = house.queue.wait(house.queue.submit(request(batch_count=3)).id, 5)
+    job = house.queue.wait(house.queue.submit(request(batch_count=3)).id, PATIENCE)
     assert job.status is Status.DONE
     saved = house.pictures.of_job(job.id)
     assert [(p.number, p.seed) for p in saved] == [(0, 7), (1, 8), (2, 9)]
@@ -179,7 +172,7 @@ def test_pictures_are_saved_with_their_recipe(house: House) -> None:
 def test_listeners_are_told_everything_in_order(house: House) -> None:
     house.start()
     job = house.queue.submit(request())
-    house.queue.wait(job.id, 5)
+    house.queue.wait(job.id, PATIENCE)
     states = [e.data["status"] for e in house.seen if e.kind == "job"]
     assert states == ["queued", "running", "done"]
     progress = [e.data for e in house.seen if e.kind == "progress"]
@@ -193,7 +186,7 @@ def test_listeners_are_told_everything_in_order(house: House) -> None:
 def test_an_api_jobs_pictures_can_be_taken_once(house: House) -> None:
     house.start()
     job = house.queue.submit(request(save=False), origin="api")
-    house.queue.wait(job.id, 5)
+    house.queue.wait(job.id, PATIENCE)
     assert [p.seed for p in house.worker.take_results(job.id)] == [7]
     assert house.worker.take_results(job.id) == []
     assert house.pictures.of_job(job.id) == []
@@ -210,9 +203,9 @@ def test_interrupt_keeps_the_picture_and_the_queue(house: House) -> None:
     eventually(lambda: house.worker.progress() is not None)
     house.worker.interrupt()
     house.engine.gate.set()
-    assert house.queue.wait(first.id, 5).status is Status.INTERRUPTED
+    assert house.queue.wait(first.id, PATIENCE).status is Status.INTERRUPTED
     assert [p.complete for p in house.pictures.of_job(first.id)] in ([False], [])
-    assert house.queue.wait(second.id, 5).status is Status.DONE
+    assert house.queue.wait(second.id, PATIENCE).status is Status.DONE
 
 
 def test_skip_goes_on_with_the_next_picture(house: House) -> None:
@@ -222,7 +215,7 @@ def test_skip_goes_on_with_the_next_picture(house: House) -> None:
     eventually(lambda: (p := house.worker.progress()) is not None and p.phase == "sampling")
     house.worker.skip()
     house.engine.gate.set()
-    assert house.queue.wait(job.id, 5).status is Status.DONE
+    assert house.queue.wait(job.id, PATIENCE).status is Status.DONE
     assert [p.number for p in house.pictures.of_job(job.id)] == [1, 2]
 
 
@@ -234,8 +227,8 @@ def test_a_waiting_job_can_be_cancelled(house: House) -> None:
     assert house.queue.cancel(second.id)
     assert not house.queue.cancel(first.id)
     house.engine.gate.set()
-    assert house.queue.wait(first.id, 5).status is Status.DONE
-    assert house.queue.wait(second.id, 5).status is Status.CANCELLED
+    assert house.queue.wait(first.id, PATIENCE).status is Status.DONE
+    assert house.queue.wait(second.id, PATIENCE).status is Status.CANCELLED
     assert house.pictures.of_job(second.id) == []
 
 
@@ -252,10 +245,10 @@ def test_a_waiting_job_can_be_cancelled(house: House) -> None:
 def test_a_failing_job_ends_only_itself(error: Exception, told: str, house: House) -> None:
     house.start()
     house.engine.error = error
-    job = house.queue.wait(house.queue.submit(request()).id, 5)
+    job = house.queue.wait(house.queue.submit(request()).id, PATIENCE)
     assert (job.status, job.error) == (Status.FAILED, told)
     house.engine.error = None
-    assert house.queue.wait(house.queue.submit(request()).id, 5).status is Status.DONE
+    assert house.queue.wait(house.queue.submit(request()).id, PATIENCE).status is Status.DONE
 
 
 def test_a_full_disk_is_told_and_leaves_no_row(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,12 +258,12 @@ def test_a_full_disk_is_told_and_leaves_no_row(house: House, monkeypatch: pytest
     house.start()
     with monkeypatch.context() as patch:
         patch.setattr("modules.jobs.pictures.write_atomically", full)
-        job = house.queue.wait(house.queue.submit(request()).id, 5)
+        job = house.queue.wait(house.queue.submit(request()).id, PATIENCE)
     assert job.status is Status.FAILED
     assert job.error is not None
     assert "No space left on device" in job.error
     assert house.pictures.recent() == []
-    assert house.queue.wait(house.queue.submit(request()).id, 5).status is Status.DONE
+    assert house.queue.wait(house.queue.submit(request()).id, PATIENCE).status is Status.DONE
 
 
 # -- restarts -----------------------------------------------------------------------------------------------
@@ -284,7 +277,7 @@ def test_a_stopped_job_goes_on_where_its_pictures_end(tmp_path: Path) -> None:
     before = [p.path for p in House(tmp_path).pictures.of_job(job.id)]
 
     again = House(tmp_path).start()
-    assert again.queue.wait(job.id, 5).status is Status.DONE
+    assert again.queue.wait(job.id, PATIENCE).status is Status.DONE
     pictures = again.pictures.of_job(job.id)
     assert [p.number for p in pictures] == list(range(6))
     assert [p.path for p in pictures][: len(before)] == before
@@ -297,8 +290,8 @@ def test_waiting_jobs_survive_and_lost_answers_do_not(tmp_path: Path) -> None:
     kept, lost = house.queue.submit(request()), house.queue.submit(request(save=False), origin="api")
     house.close()
     again = House(tmp_path).start()
-    assert again.queue.wait(kept.id, 5).status is Status.DONE
-    assert again.queue.wait(lost.id, 5).status is Status.CANCELLED
+    assert again.queue.wait(kept.id, PATIENCE).status is Status.DONE
+    assert again.queue.wait(lost.id, PATIENCE).status is Status.CANCELLED
     again.close()
 
 

@@ -11,11 +11,12 @@ import pytest
 
 from modules.cli import parse
 from modules.rest.services import ServerOptions
+from tests.page_support import open_page
 from tests.rest_support import build_house, close
 from tests.server import RunningServer, running_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
 
 def test_the_route_and_the_setting(tmp_path: Path) -> None:
@@ -64,24 +65,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.mark.browser
-def test_the_page_speaks_another_language(browser: Browser, server: RunningServer) -> None:
-    page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(server.url)
-    page.wait_for_selector("html[data-easel=ready]")
-    page.get_by_role("tab", name="Bild aus Text").wait_for()
-    area = page.locator("#txt2img_prompt textarea")
-    page.wait_for_function(
-        "document.querySelector('#txt2img_prompt textarea').placeholder === 'Beschreibe das Bild'"
-    )
-    page.locator("#txt2img_steps").get_by_text("Schritte").wait_for()
-    area.fill("a cat")
-    assert area.input_value() == "a cat"
-    # what comes later
-    page.evaluate(
-        "document.body.append(Object.assign(document.createElement('p'), {id: 'late', textContent: ' No '}))"
-    )
-    page.wait_for_function("document.getElementById('late').textContent === ' Nein '")
-    page.context.close()
-    assert complaints == []
+def test_the_page_speaks_another_language(window: Page, server: RunningServer) -> None:
+    with open_page(window, server) as visit:
+        page = visit.page
+        page.get_by_role("tab", name="Bild aus Text").wait_for()
+        area = page.locator("#txt2img_prompt textarea")
+        page.wait_for_function(
+            "document.querySelector('#txt2img_prompt textarea').placeholder === 'Beschreibe das Bild'"
+        )
+        page.locator("#txt2img_steps").get_by_text("Schritte").wait_for()
+        area.fill("a cat")
+        assert area.input_value() == "a cat"
+        # what comes later
+        page.evaluate(
+            "document.body.append(Object.assign(document.createElement('p'), {id: 'late', textContent: ' No '}))"
+        )
+        page.wait_for_function("document.getElementById('late').textContent === ' Nein '")

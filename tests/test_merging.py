@@ -31,6 +31,7 @@ from modules.models.merging import INPUT, MergeCancelled, merge
 from modules.models.safetensors_writer import SafetensorsWriter, TensorSpec
 from modules.rest.errors import install_handlers
 from modules.rest.merging import routes
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 UNET = "model.diffusion_model."
@@ -380,7 +381,7 @@ def test_a_merge_over_http(merger: Merger, client: TestClient, folder: Path) -> 
     }
     answer = client.post("/internal/merge", json=body)
     assert answer.status_code == 200 and answer.json()["status"] == "running"
-    assert merger.wait(10).status == "done"
+    assert merger.wait(PATIENCE).status == "done"
     state = client.get("/internal/merge").json()
     assert state["filename"] == "new/mix.safetensors" and state["fraction"] == 1.0 and state["error"] is None
     merged = load_file(folder / "new" / "mix.safetensors")
@@ -390,13 +391,13 @@ def test_a_merge_over_http(merger: Merger, client: TestClient, folder: Path) -> 
         again.status_code == 422 and again.json()["field"] == "name" and "already" in again.json()["detail"]
     )
     assert client.post("/internal/merge", json={**body, "overwrite": True}).status_code == 200
-    assert merger.wait(10).number == 2
+    assert merger.wait(PATIENCE).number == 2
     models = json.loads(metadata_of(folder / "new" / "mix.safetensors")["sd_merge_models"])
     assert {model["name"] for model in models.values()} == {"a.safetensors", "b.safetensors"}
     assert client.post("/internal/merge", json={"primary": "a", "secondary": "c"}).json()["filename"] == (
         "0.7(a) + 0.3(c).safetensors"
     )
-    assert merger.wait(10).status == "done"
+    assert merger.wait(PATIENCE).status == "done"
 
 
 @pytest.mark.parametrize(
@@ -426,10 +427,10 @@ def test_bad_orders_are_refused(
         "/internal/merge", json={"primary": "a", "secondary": "c", "name": "new", **fields}
     ).json()
     if kind is None:
-        assert merger.wait(10).status == "done"
+        assert merger.wait(PATIENCE).status == "done"
         return
     if "status" in answer:  # what only the thread can know
-        state = merger.wait(10)
+        state = merger.wait(PATIENCE)
         assert state.status == "failed" and state.error
         answer = {"error": kind.__name__, "field": state.field}
     assert (answer["error"], answer["field"]) == (kind.__name__, field)
@@ -445,7 +446,7 @@ def test_one_at_a_time_and_cancel(
     ) -> Path:
         def wait() -> bool:
             begun.set()
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + PATIENCE
             while not cancelled() and time.monotonic() < deadline:
                 time.sleep(0.005)
             return cancelled()
@@ -455,12 +456,12 @@ def test_one_at_a_time_and_cancel(
     monkeypatch.setattr(merging_jobs, "merge", slow)
     body = {"primary": "a", "secondary": "c", "name": "mix"}
     assert client.post("/internal/merge", json=body).status_code == 200
-    assert begun.wait(5)
+    assert begun.wait(PATIENCE)
     assert client.get("/internal/merge").json()["message"] == "Writing mix.safetensors"
     second = client.post("/internal/merge", json={**body, "name": "other"})
     assert second.status_code == 503 and "Another merge" in second.json()["detail"]
     assert client.post("/internal/merge/cancel").status_code == 200
-    assert merger.wait(5).status == "cancelled"
+    assert merger.wait(PATIENCE).status == "cancelled"
     assert sorted(path.name for path in folder.iterdir()) == ["a.safetensors", "c.safetensors", "sub"]
 
 
@@ -471,14 +472,14 @@ def test_a_defect_is_told_and_the_next_merge_works(merger: Merger, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(merging_jobs, "merge", broken)
         merger.start(MergeOrder("weighted sum", "a", "c", name="x"))
-        state = merger.wait(5)
+        state = merger.wait(PATIENCE)
     assert (
         state.status == "failed"
         and "RuntimeError" in (state.error or "")
         and "secret" not in (state.error or "")
     )
     merger.start(MergeOrder("weighted sum", "a", "c", name="x"))
-    assert merger.wait(10).status == "done"
+    assert merger.wait(PATIENCE).status == "done"
 
 
 def test_without_a_merger_it_says_so() -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 
+from tests.page_support import SETTLED, Visit, open_page
 from tests.server import RunningServer, running_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -26,63 +24,6 @@ CANCEL = """prompt => {
   line?.querySelector("button").click();
   return Boolean(line);
 }"""
-SETTLED = "#easel_wall[data-state=picture][data-working=false]"
-
-
-@dataclass
-class Visit:
-    """An open page, and what it complained about."""
-
-    page: Page
-    server: RunningServer
-    complaints: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-
-    def listen(self) -> None:
-        """Note errors in the console and requests to other hosts."""
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self._note(request.url))
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.complaints.append(message.text)
-
-    def _note(self, url: str) -> None:
-        if not url.startswith((self.server.url, "data:", "blob:")):
-            self.foreign.append(url)
-
-    def open(self) -> None:
-        """Open the page, or load it anew, and wait until it lives."""
-        self.page.goto(self.server.url)
-        self.page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
-        self.page.wait_for_function("document.querySelector('#easel_wall').dataset.state !== 'starting'")
-
-    def set(self, elem_id: str, value: object) -> None:
-        """Type a value into a field."""
-        self.page.locator(f"#{elem_id} :is(textarea, input[type=number])").first.fill(str(value))
-
-    def value(self, elem_id: str) -> str:
-        """What a field shows."""
-        return self.page.locator(f"#{elem_id} :is(textarea, input:not([type=range]))").first.input_value()
-
-    def expect(self, elem_id: str, value: str) -> None:
-        """Wait until a field shows a value."""
-        selector = f"#{elem_id} :is(textarea, input:not([type=range]))"
-        self.page.wait_for_function(
-            "([selector, value]) => document.querySelector(selector).value === value", arg=[selector, value]
-        )
-
-    def newest(self) -> dict[str, Any]:
-        """The newest picture, as the server describes it."""
-        with urllib.request.urlopen(f"{self.server.url}/easel/pictures?limit=1") as answer:
-            pictures = json.load(answer)["pictures"]
-        return dict(pictures[0])
-
-    def count(self) -> int:
-        """How many pictures there are."""
-        with urllib.request.urlopen(f"{self.server.url}/easel/pictures?limit=500") as answer:
-            return len(json.load(answer)["pictures"])
 
 
 @pytest.fixture(scope="module")
@@ -92,16 +33,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def visit(browser: Browser, server: RunningServer) -> Iterator[Visit]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    visit = Visit(context.new_page(), server)
-    visit.page.set_default_timeout(20_000)
-    visit.listen()
-    visit.open()
-    yield visit
-    context.close()
-    assert visit.foreign == []
-    assert visit.complaints == []
+def visit(window: Page, server: RunningServer) -> Iterator[Visit]:
+    with open_page(window, server, 1440) as visit:
+        yield visit
 
 
 def test_a_prompt_becomes_a_picture_on_disk_also_when_the_page_is_reloaded_meanwhile(visit: Visit) -> None:
@@ -131,7 +65,7 @@ def test_a_prompt_becomes_a_picture_on_disk_also_when_the_page_is_reloaded_meanw
     assert recipe.startswith("a red house in a meadow by day, 100% wood\nNegative prompt: trees\nSteps: 40, ")
     assert "Seed: 4711" in recipe
     shown = page.locator("#easel_picture")
-    assert shown.get_attribute("src", timeout=1000).startswith(f"easel/pictures/{picture['id']}")  # type: ignore[union-attr]
+    assert shown.get_attribute("src").startswith(f"easel/pictures/{picture['id']}")  # type: ignore[union-attr]
     assert page.evaluate("document.querySelector('#easel_picture').naturalWidth") == picture["width"]
     chips = page.locator("#html_info_txt2img .easel-chip").all_inner_texts()
     assert any(chip.split() == ["Seed", "4711"] for chip in chips)
@@ -140,8 +74,8 @@ def test_a_prompt_becomes_a_picture_on_disk_also_when_the_page_is_reloaded_meanw
 def test_what_is_typed_last_is_used_and_jobs_queue_up(visit: Visit) -> None:
     page = visit.page
     before = visit.count()
-    visit.set("txt2img_steps", 150)  # the first is still at work when the third is typed
     visit.set("txt2img_seed", 1)
+    visit.set("txt2img_steps", 150)  # the first is still at work when the third is typed
     prompts = ["a castle", "a castle by the sea", "a castle by the sea at dusk"]
     area = page.locator("#txt2img_prompt textarea")
     area.fill("")
@@ -150,7 +84,10 @@ def test_what_is_typed_last_is_used_and_jobs_queue_up(visit: Visit) -> None:
         area.press_sequentially(prompt.removeprefix(typed))
         page.keyboard.press("Control+Enter")
         typed = prompt
+        visit.set("txt2img_steps", 4)
+        area.focus()
     page.wait_for_function(CANCEL, arg=prompts[-1])
+    page.click("#txt2img_interrupt")
     page.wait_for_selector(SETTLED)
     page.wait_for_function("document.querySelector('#easel_queue').hidden")
     assert visit.count() == before + 2
@@ -348,10 +285,9 @@ def test_it_fits_on_a_phone_in_light_and_dark(visit: Visit) -> None:
     assert (lightness < 80) == (other == "dark")
 
 
-def test_the_page_outlives_the_server(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_outlives_the_server(window: Page, tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
-        visit = Visit(context.new_page(), server)
+        visit = Visit(window, server)
         visit.open()
         visit.set("txt2img_prompt", "kept")
         visit.set("txt2img_steps", 2)
@@ -367,4 +303,3 @@ def test_the_page_outlives_the_server(browser: Browser, tmp_path: Path) -> None:
         visit.page.click("#txt2img_generate")
         visit.page.wait_for_selector(SETTLED)
         assert visit.newest()["infotext"].startswith("kept\n")
-    context.close()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.page_support import open_fold
+from tests.page_support import open_fold, open_page
 from tests.server import RunningServer, running_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -57,26 +56,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: RunningServer) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(server.url)
-    page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
-    yield page
-    context.close()
-    assert not complaints, complaints
+def page(window: Page, server: RunningServer) -> Iterator[Page]:
+    with open_page(window, server, refusals=True) as visit:
+        yield visit.page
 
 
 def opened(page: Page) -> None:
     page.get_by_role("tab", name="Extensions").click()
     page.locator("#extensions_list li").first.wait_for()
-
-
-def asked(server: RunningServer, path: str) -> Any:
-    with urllib.request.urlopen(f"{server.url}/{path}") as answer:
-        return json.load(answer)
 
 
 def test_what_is_wrong_and_with_whom(page: Page) -> None:
@@ -102,7 +89,7 @@ def test_settings_are_kept(page: Page, server: RunningServer) -> None:
     broken.get_by_label("Loud").check()
     broken.get_by_role("button", name="Save settings").click()
     page.get_by_text("The settings of broken-tab are kept.").wait_for()
-    found = next(e for e in asked(server, "easel/extensions")["extensions"] if e["name"] == "broken-tab")
+    found = next(e for e in server.ask("easel/extensions")["extensions"] if e["name"] == "broken-tab")
     assert found["settings"]["values"] == {"word": "wolf", "loud": True}
 
 
@@ -117,8 +104,8 @@ def test_controls_reach_the_picture_and_scripts_the_page(page: Page, server: Run
     width.fill("8")
     page.keyboard.press("Tab")
     page.click("#txt2img_generate")
-    page.locator("#easel_gallery img").first.wait_for(timeout=60_000)
-    picture = asked(server, "easel/pictures")["pictures"][0]
+    page.locator("#easel_gallery img").first.wait_for()
+    picture = server.ask("easel/pictures")["pictures"][0]
     assert "Border: 8 white" in picture["infotext"]
     assert (picture["width"] - 16, picture["height"] - 16) == (128, 128)
 
@@ -140,20 +127,17 @@ def test_installing_and_a_restart(page: Page, server: RunningServer) -> None:
     assert "On after a restart" in page.locator("li[data-name=brand-new]").inner_text()
     page.locator("li[data-name=raises] [role=switch]").uncheck()
     page.wait_for_function("!document.querySelector('li[data-name=raises] [role=switch]').checked")
-    with page.expect_navigation(timeout=60_000):
+    with page.expect_navigation():
         page.click("#extensions_restart_now")
-    page.wait_for_selector("html[data-easel=ready]", timeout=60_000)
+    page.wait_for_selector("html[data-easel=ready]")
     page.get_by_role("tab", name="Brand new").wait_for()
     opened(page)
     assert "Off" in page.locator("li[data-name=raises]").inner_text()
     assert not page.locator("#extensions_restart").is_visible()
 
 
-def test_a_small_screen(browser: Browser, server: RunningServer) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
-    page = context.new_page()
-    page.goto(server.url)
-    page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
-    opened(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
+def test_a_small_screen(window: Page, server: RunningServer) -> None:
+    window.emulate_media(color_scheme="dark")
+    with open_page(window, server, 390, 844) as visit:
+        opened(visit.page)
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.page_support import open_page
 from tests.server import RunningServer, running_server
 from tests.test_upscalers import compact
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -30,24 +32,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield running
 
 
-def opened(browser: Browser, server: RunningServer, width: int = 1400, height: int = 900) -> Page:
-    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
-    page.set_default_timeout(60_000)
-    page.goto(server.url)
-    page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
-    page.get_by_role("tab", name="Extras").click()
-    page.wait_for_selector("#extras_scale input[type=range]")
-    return page
+@contextlib.contextmanager
+def opened(window: Page, server: RunningServer, width: int = 1400, height: int = 900) -> Iterator[Page]:
+    with open_page(window, server, width, height, refusals=True) as visit:
+        visit.page.get_by_role("tab", name="Extras").click()
+        visit.page.wait_for_selector("#extras_scale input[type=range]")
+        yield visit.page
 
 
 @pytest.fixture
-def page(browser: Browser, server: RunningServer) -> Iterator[Page]:
-    page = opened(browser, server)
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    page.context.close()
-    assert not complaints, complaints
+def page(window: Page, server: RunningServer) -> Iterator[Page]:
+    with opened(window, server) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
@@ -140,25 +136,25 @@ def test_face_restoration_is_hidden_without_its_files(page: Page) -> None:
         assert not page.locator(f"#extras_{name}").is_visible()
 
 
-def test_face_restoration_appears_with_its_files(browser: Browser, server: RunningServer) -> None:
+def test_face_restoration_appears_with_its_files(window: Page, server: RunningServer) -> None:
     path = server.data / "models" / "GFPGAN" / "GFPGANv1.4.pth"
     path.parent.mkdir()
     path.touch()
     try:
-        page = opened(browser, server)
-        page.locator("#extras_gfpgan_visibility input[type=range]").wait_for()
-        assert page.locator("#extras_upscale_first").is_visible()
-        assert not page.locator("#extras_codeformer_visibility").is_visible()
-        page.context.close()
+        with opened(window, server) as page:
+            page.locator("#extras_gfpgan_visibility input[type=range]").wait_for()
+            assert page.locator("#extras_upscale_first").is_visible()
+            assert not page.locator("#extras_codeformer_visibility").is_visible()
     finally:
         path.unlink()
 
 
-def test_a_phone_shows_everything(browser: Browser, server: RunningServer, files: list[Path]) -> None:
-    page = opened(browser, server, 390, 800)
-    page.set_input_files("#extras_file", str(files[0]))
-    page.wait_for_function("document.querySelectorAll('#extras_pictures li:not([data-busy])').length === 1")
-    page.click("#extras_generate")
-    page.locator("#extras_compare").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.context.close()
+def test_a_phone_shows_everything(window: Page, server: RunningServer, files: list[Path]) -> None:
+    with opened(window, server, 390, 800) as page:
+        page.set_input_files("#extras_file", str(files[0]))
+        page.wait_for_function(
+            "document.querySelectorAll('#extras_pictures li:not([data-busy])').length === 1"
+        )
+        page.click("#extras_generate")
+        page.locator("#extras_compare").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390

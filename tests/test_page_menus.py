@@ -10,10 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.page_support import open_page
 from tests.server import checkpoint, running_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -27,11 +28,12 @@ def options(page: Page, menu: str) -> list[str]:
     return found
 
 
-def test_refresh_finds_new_files(browser: Browser, tmp_path: Path) -> None:
-    with running_server(tmp_path, "--skip-load-model-at-start") as server:
-        page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
-        page.goto(server.url)
-        page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
+def test_refresh_finds_new_files(window: Page, tmp_path: Path) -> None:
+    with (
+        running_server(tmp_path, "--skip-load-model-at-start") as server,
+        open_page(window, server, height=1000) as visit,
+    ):
+        page = visit.page
         page.locator("#txt2img_advanced > button").click()
         assert not page.locator("#txt2img_refiner").is_visible()  # there is one checkpoint only
         models = tmp_path / "models"
@@ -49,7 +51,6 @@ def test_refresh_finds_new_files(browser: Browser, tmp_path: Path) -> None:
         assert "clear.safetensors" in options(page, "txt2img_vae")
         page.get_by_label("Hires fix", exact=True).check()
         assert "sharp" in options(page, "txt2img_hr_upscaler")
-        page.reload()
-        page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
+        visit.open()
         page.locator("#txt2img_advanced > button").click()
         page.locator("#txt2img_refiner").wait_for()

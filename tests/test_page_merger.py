@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from tests.page_support import open_page
 from tests.server import RunningServer, checkpoint, running_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -33,29 +33,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: RunningServer) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(server.url)
-    page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
-    page.get_by_role("tab", name="Merge").click()
-    page.wait_for_selector("#modelmerger_interp_amount input[type=range]")
-    yield page
-    context.close()
-    assert not complaints, complaints
+def page(window: Page, server: RunningServer) -> Iterator[Page]:
+    with open_page(window, server, refusals=True) as visit:
+        visit.page.get_by_role("tab", name="Merge").click()
+        visit.page.wait_for_selector("#modelmerger_interp_amount input[type=range]")
+        yield visit.page
 
 
 def choose(page: Page, letter: str, name: str) -> None:
     page.get_by_label(f"Checkpoint {letter}", exact=True).click()
     page.get_by_role("option", name=name, exact=True).click()
     page.wait_for_function("!document.querySelector('[role=option]')")  # the menu fades
-
-
-def state(server: RunningServer) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{server.url}/internal/merge") as answer:
-        return dict(json.load(answer))
 
 
 def test_the_formula_follows_the_method_and_the_multiplier(page: Page) -> None:
@@ -155,7 +143,7 @@ def test_progress_is_shown_and_a_merge_can_be_cancelled(page: Page, server: Runn
         "document.querySelector('#modelmerger_result').innerText.includes('Nothing was kept')"
     )
     assert cancelled == ["POST"] and page.locator("#modelmerger_merge").is_enabled()
-    assert state(server)["status"] != "running"
+    assert server.ask("internal/merge")["status"] != "running"
 
 
 def test_it_fits_on_a_phone(page: Page) -> None:

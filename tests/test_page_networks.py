@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.page_support import open_page
 from tests.server import RunningServer, running_server
 from tests.test_networks_library import METADATA, network, picture
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -39,20 +40,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: RunningServer) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    visit(page, server)
-    yield page
-    context.close()
-    assert not complaints, complaints
+def page(window: Page, server: RunningServer) -> Iterator[Page]:
+    with open_page(window, server, refusals=True) as visit:
+        yield visit.page
 
 
 def visit(page: Page, server: RunningServer) -> None:
     page.goto(server.url)
-    page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
+    page.wait_for_selector("html[data-easel=ready]")
     page.locator(".easel-network-toggle").wait_for()
 
 

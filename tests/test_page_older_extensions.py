@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -11,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.page_support import settle
+from tests.page_support import Visit, open_page, settle
 from tests.server import RunningServer, running_server
 from tests.test_older_extensions import put_in
-from tests.test_page_browser import Visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -31,18 +28,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def visit(browser: Browser, server: RunningServer) -> Iterator[Visit]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    visit = Visit(context.new_page(), server)
-    visit.page.set_default_timeout(20_000)
-    visit.listen()
-    visit.open()
-    visit.page.wait_for_selector("#txt2img_fox_button")
-    visit.set("txt2img_steps", 2)
-    yield visit
-    context.close()
-    assert visit.foreign == []
-    assert visit.complaints == []
+def visit(window: Page, server: RunningServer) -> Iterator[Visit]:
+    with open_page(window, server) as visit:
+        visit.page.wait_for_selector("#txt2img_fox_button")
+        visit.set("txt2img_steps", 2)
+        yield visit
 
 
 PASTE = """recipe => {
@@ -53,22 +43,13 @@ PASTE = """recipe => {
 }"""
 
 
-def pictures(server: RunningServer) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{server.url}/easel/pictures") as answer:
-        found: list[dict[str, Any]] = json.load(answer)["pictures"]
-    return found
-
-
 def generate(visit: Visit, count: int = 1) -> list[dict[str, Any]]:
     """Press Generate, wait for so many pictures more, and give them, the newest first."""
-    before = len(pictures(visit.server))
+    before = visit.last_id()
     visit.page.click("#txt2img_generate")
-    deadline = time.monotonic() + 60
-    while len(pictures(visit.server)) < before + count:
-        assert time.monotonic() < deadline, visit.page.locator("#easel_alerts").inner_text()
-        visit.page.wait_for_timeout(100)
+    pictures = visit.wait_for_pictures(count, before)
     visit.page.locator("#easel_progress").wait_for(state="hidden")
-    return pictures(visit.server)[:count]
+    return pictures
 
 
 def test_a_tab_with_boxes_and_buttons(visit: Visit) -> None:

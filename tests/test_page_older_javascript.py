@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.page_support import Visit, open_page
 from tests.server import RunningServer, running_server
-from tests.test_page_browser import Visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -86,19 +86,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def visit(browser: Browser, server: RunningServer) -> Iterator[Visit]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    visit = Visit(context.new_page(), server)
-    visit.page.set_default_timeout(20_000)
-    visit.listen()
-    visit.open()
-    visit.page.wait_for_function("typeof heard !== 'undefined' && heard.loaded && heard.tabs.length")
-    yield visit
-    context.close()
-    assert visit.foreign == []
-    # Each broken callback is told once, however often it fails.
-    broken = [text for text in visit.complaints if "callback is broken" in text]
-    assert len(broken) == len(set(broken)) == 2 and visit.complaints == broken
+def visit(window: Page, server: RunningServer) -> Iterator[Visit]:
+    with open_page(window, server, refusals=True) as visit:
+        visit.page.wait_for_function("typeof heard !== 'undefined' && heard.loaded && heard.tabs.length")
+        yield visit
+        # Each broken callback is told once, however often it fails.
+        broken = [text for text in visit.complaints if "callback is broken" in text]
+        assert len(broken) == len(set(broken)) == 2 and visit.complaints == broken
+        visit.complaints.clear()
 
 
 def run(visit: Visit, code: str, value: object = None) -> Any:
@@ -278,12 +273,11 @@ def test_pasting_and_sending(visit: Visit, tmp_path: Path) -> None:
     visit.page.locator("#extras_pictures img").wait_for()
 
 
-def test_a_phone_shows_no_empty_bars(browser: Browser, server: RunningServer) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    page.goto(server.url)
-    page.wait_for_function("typeof heard !== 'undefined' && heard.loaded")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    empty = "[...document.querySelectorAll('.easel-older-bar')].filter((bar) => bar.getClientRects().length).length"
-    assert page.evaluate(empty) == 0
-    context.close()
+def test_a_phone_shows_no_empty_bars(window: Page, server: RunningServer) -> None:
+    with open_page(window, server, 390, 844) as visit:
+        page = visit.page
+        page.wait_for_function("typeof heard !== 'undefined' && heard.loaded")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        bars = "[...document.querySelectorAll('.easel-older-bar')]"
+        assert page.evaluate(f"{bars}.filter((bar) => bar.getClientRects().length).length") == 0
+        visit.complaints.clear()  # the broken callbacks'

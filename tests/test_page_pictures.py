@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +13,11 @@ import pytest
 from PIL import Image
 
 from modules.imaging.storage import save_png
+from tests.page_support import Visit, open_page
 from tests.server import RunningServer, running_server
-from tests.test_page_browser import Visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -32,17 +31,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def visit(browser: Browser, server: RunningServer) -> Iterator[Visit]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    visit = Visit(context.new_page(), server)
-    visit.page.set_default_timeout(20_000)
-    visit.listen()
-    visit.open()
-    visit.set("txt2img_steps", 3)
-    yield visit
-    context.close()
-    assert visit.foreign == []
-    assert visit.complaints == []
+def visit(window: Page, server: RunningServer) -> Iterator[Visit]:
+    with open_page(window, server) as visit:
+        visit.set("txt2img_steps", 3)
+        yield visit
 
 
 @pytest.fixture(scope="module")
@@ -89,21 +81,13 @@ def stroke(visit: Visit, mode: str, start: tuple[float, float], end: tuple[float
 
 def generate(visit: Visit, pictures: int = 1) -> dict[str, Any]:
     """Press Generate, wait for so many more pictures, and return the newest one."""
-    before = visit.newest()["id"] if visit.count() else 0
+    before = visit.last_id()
     visit.page.click("#txt2img_generate")
     return wait_for_new(visit, before, pictures)
 
 
 def wait_for_new(visit: Visit, before: int, pictures: int = 1) -> dict[str, Any]:
-    for _ in range(400):
-        with urllib.request.urlopen(f"{visit.server.url}/easel/pictures?limit=60") as answer:
-            known = [one["id"] for one in json.load(answer)["pictures"]]
-        if sum(one > before for one in known) >= pictures:
-            break
-        visit.page.wait_for_timeout(50)
-    else:
-        said = visit.page.locator("#easel_alerts").inner_text()
-        raise AssertionError(f"Not all of {pictures} pictures came. {said}")
+    visit.wait_for_pictures(pictures, before)
     visit.page.wait_for_selector("#easel_wall[data-state=picture][data-working=false]")
     return visit.newest()
 
@@ -114,8 +98,7 @@ def pixels_of(visit: Visit, picture: dict[str, Any]) -> np.ndarray:
 
 
 def job_of(visit: Visit, picture: dict[str, Any]) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{visit.server.url}/easel/jobs/{picture['job']}") as answer:
-        return dict(json.load(answer)["job"]["request"])
+    return dict(visit.server.ask(f"easel/jobs/{picture['job']}")["job"]["request"])
 
 
 def input_of(visit: Visit, name: str) -> np.ndarray:
@@ -252,7 +235,7 @@ def test_hires_fix_says_the_size_and_makes_it(visit: Visit) -> None:
     assert summary.inner_text() == ""
     small = generate(visit)
     assert (small["width"], small["height"]) == (128, 128)
-    before = visit.newest()["id"]
+    before = visit.last_id()
     visit.page.locator("#easel_actions").get_by_role("button", name="Upscale").click()
     large = wait_for_new(visit, before)
     assert (large["width"], large["height"]) == (256, 256)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.page_support import SETTLED, Visit, open_page
 from tests.server import RunningServer, running_server
-from tests.test_page_browser import SETTLED, Visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator
+    from playwright.sync_api import Locator, Page
 
 pytestmark = pytest.mark.browser
 
@@ -44,17 +43,10 @@ def _safetensors() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def visit(browser: Browser, server: RunningServer) -> Iterator[Visit]:
+def visit(window: Page, server: RunningServer) -> Iterator[Visit]:
     """One page for all tests: each puts its own text into the boxes."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    visit = Visit(context.new_page(), server)
-    visit.page.set_default_timeout(20_000)
-    visit.listen()
-    visit.open()
-    yield visit
-    context.close()
-    assert visit.foreign == []
-    assert visit.complaints == []
+    with open_page(window, server, 1440) as visit:
+        yield visit
 
 
 def _box(visit: Visit, text: str, start: int | None = None, end: int | None = None) -> Locator:
@@ -288,8 +280,7 @@ def test_a_style_is_kept_chosen_used_pasted_in_changed_and_removed(visit: Visit)
     dialog.get_by_label("Name").fill("Dramatic")
     dialog.get_by_text("Save", exact=True).click()
     dialog.wait_for(state="hidden")
-    with urllib.request.urlopen(f"{visit.server.url}/easel/styles") as answer:
-        kept = json.load(answer)["styles"]
+    kept = visit.server.ask("easel/styles")["styles"]
     assert [(style["name"], style["negative_prompt"]) for style in kept] == [("Dramatic", "flat")]
 
     visit.set("txt2img_neg_prompt", "rain")

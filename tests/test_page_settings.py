@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import test_page_browser
+from tests.page_support import Visit, open_page
 from tests.server import RunningServer, running_server
-from tests.test_page_browser import Visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator
+    from playwright.sync_api import Locator, Page
 
 pytestmark = pytest.mark.browser
-visit = test_page_browser.visit
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +25,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     )
     with running_server(folder, "--skip-load-model-at-start") as running:
         yield running
+
+
+@pytest.fixture
+def visit(window: Page, server: RunningServer) -> Iterator[Visit]:
+    with open_page(window, server, 1440) as visit:
+        yield visit
 
 
 def _open(visit: Visit) -> Locator:

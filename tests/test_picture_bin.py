@@ -16,7 +16,8 @@ from modules.generation.results import GeneratedImage
 from modules.generation.saving import SavingOptions
 from modules.jobs.pictures import Picture
 from tests import rest_support
-from tests.test_jobs import House, eventually, request
+from tests.test_jobs import House, request
+from tests.waiting import eventually
 
 TEXT = SavingOptions(text_file=True)
 

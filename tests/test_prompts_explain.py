@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from modules.prompts.explanation import Explanation
 from modules.prompts.plan import compile_prompt, text_at
 from modules.prompts.remarks import MOST_WARNINGS, KnownNames, take_tags
 from modules.prompts.tags import extract_tags
+from tests.growth import assert_linear
 
 KNOWN = KnownNames.of({"lora": ["Brush", "ink"], "hypernet": ["soft"]}, ["animals", "more/birds"])
 SD1 = TokenVocabulary()
@@ -259,13 +259,8 @@ def test_any_text_is_explained(prompt: str, negative_prompt: str) -> None:
     ],
 )  # fmt: skip
 def test_time_grows_with_the_length(piece: str) -> None:
-    def seconds(length: int) -> float:
+    def explain(length: int) -> None:
         text = piece * (length // len(piece))
-        start = time.process_time()
         read(text, text)
-        return time.process_time() - start
 
-    seconds(1000)
-    # the best of three: what else the machine does must not count
-    short, long = (min(seconds(length) for _ in range(3)) for length in (4000, 32_000))
-    assert long < 40 * max(short, 0.01)
+    assert_linear(explain, 2000)

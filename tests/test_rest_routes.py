@@ -21,6 +21,7 @@ from modules.rest.options import FIXED, SETTINGS, find_checkpoint
 from modules.rest.services import ServerOptions
 from modules.settings.model import Settings
 from tests.rest_support import LOCAL, House, build_house, close
+from tests.waiting import PATIENCE
 
 GET = [
     "progress",
@@ -276,7 +277,7 @@ def run_until_held(house: House, **fields: Any) -> Job:
     job = house.services.queue.submit(
         TextToImage(width=8, height=8, steps=4, sampler="Euler", **fields), "page"
     )
-    assert house.engine.begun.wait(5)
+    assert house.engine.begun.wait(PATIENCE)
     return job
 
 
@@ -301,7 +302,7 @@ def test_progress(house: House) -> None:
     client.post("/sdapi/v1/skip")
     assert client.get("/sdapi/v1/progress").json()["state"]["skipped"]
     assert client.post("/easel/interrupt").json() == {"running": True}
-    assert house.services.queue.wait(1, 5).status.value == "interrupted"
+    assert house.services.queue.wait(1, PATIENCE).status.value == "interrupted"
     assert client.post("/easel/skip").json() == {"running": False}
 
 

@@ -23,6 +23,7 @@ from modules.rest.text_to_image import to_request
 from modules.settings.model import Settings
 from modules.settings.store import with_changes
 from tests.rest_support import House, build_house, close
+from tests.waiting import PATIENCE
 
 PATH = "/sdapi/v1/txt2img"
 SMALL = {"width": 16, "height": 8, "steps": 2, "seed": 100}
@@ -366,24 +367,24 @@ def in_background(house: House, **fields: Any) -> tuple[threading.Thread, list[A
 def test_an_interrupted_job_gives_what_there_is(house: House) -> None:
     house.engine.gate.clear()
     thread, answers = in_background(house, n_iter=3)
-    assert house.engine.begun.wait(5)
+    assert house.engine.begun.wait(PATIENCE)
     assert house.client().post("/sdapi/v1/interrupt").json() == {}
-    thread.join(5)
+    thread.join(PATIENCE)
     assert answers[0].status_code == 200 and len(answers[0].json()["images"]) == 1
 
 
 def test_a_job_that_was_taken_out_of_the_queue_is_503(house: House) -> None:
     house.engine.gate.clear()
     first, _ = in_background(house)
-    assert house.engine.begun.wait(5)
+    assert house.engine.begun.wait(PATIENCE)
     second, answers = in_background(house)
     while len(house.services.queue.waiting()) < 2:
         time.sleep(0.01)
     assert house.client().post("/easel/jobs/2/cancel").json() == {"cancelled": True}
-    second.join(5)
+    second.join(PATIENCE)
     assert_error(answers[0], 503, None, "taken out of the queue")
     house.engine.gate.set()
-    first.join(5)
+    first.join(PATIENCE)
 
 
 def test_many_requests_wait_at_the_same_time(house: House) -> None:
@@ -394,7 +395,7 @@ def test_many_requests_wait_at_the_same_time(house: House) -> None:
     assert house.client().get("/sdapi/v1/progress").status_code == 200
     house.engine.gate.set()
     for thread, answers in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
         assert answers[0].status_code == 200
     assert all(job.status is Status.DONE for job in house.services.queue.recent())
 
@@ -402,9 +403,9 @@ def test_many_requests_wait_at_the_same_time(house: House) -> None:
 def test_closing_answers_those_who_wait(house: House) -> None:
     house.engine.gate.clear()
     thread, answers = in_background(house)
-    assert house.engine.begun.wait(5)
+    assert house.engine.begun.wait(PATIENCE)
     house.app.state.closing.set()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert_error(answers[0], 503, None, "being stopped")
 
 

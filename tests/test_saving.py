@@ -27,7 +27,8 @@ from modules.imaging.storage import FORMATS, FileFormat, picture_bytes
 from modules.jobs.queue import Status
 from modules.settings.model import Settings
 from tests import rest_support
-from tests.test_jobs import House, eventually, request
+from tests.test_jobs import House, request
+from tests.waiting import eventually
 
 PROMPT = "a fox in the snow, 狐 and (trees:1.2)"
 RECIPE = (

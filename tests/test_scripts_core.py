@@ -29,6 +29,7 @@ from modules.models.file_cache import FileCache
 from modules.models.store import ModelStore
 from modules.settings.store import SettingsStore
 from tests import tiny_model
+from tests.waiting import PATIENCE
 
 REQUEST = TextToImage(
     prompt="a fox",
@@ -310,7 +311,7 @@ def test_when_easel_ends_a_script_s_pictures_are_a_beginning_of_all(
     house = House(tmp_path, models, ended)
     house.worker.start()
     job = house.queue.submit(REQUEST)
-    house.worker._thread.join(20)
+    house.worker._thread.join(PATIENCE)
     house.close()
     after = House(tmp_path, models, three)
     assert [p.number for p in after.pictures.of_job(job.id)] == [0]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.page_support import open_page
 from tests.server import ROOT, RunningServer, running_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -60,20 +60,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: RunningServer) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    opened(page, server)
-    yield page
-    context.close()
-    assert not complaints, complaints
+def page(window: Page, server: RunningServer) -> Iterator[Page]:
+    with open_page(window, server, height=1000) as visit:
+        yield visit.page
 
 
 def opened(page: Page, server: RunningServer) -> None:
     page.goto(server.url)
-    page.wait_for_selector("html[data-easel=ready]", timeout=30_000)
+    page.wait_for_selector("html[data-easel=ready]")
 
 
 def choose(page: Page, title: str) -> None:
@@ -98,9 +92,8 @@ def test_choose_generate_reload_and_change_the_tab(page: Page, server: RunningSe
     page.locator("#txt2img_steps input[type=number]").fill("1")
     page.keyboard.press("Tab")
     page.click("#txt2img_generate")
-    page.locator("#easel_gallery img").nth(2).wait_for(timeout=90_000)
-    with urllib.request.urlopen(f"{server.url}/easel/pictures") as answer:
-        grid, second, first = json.load(answer)["pictures"]
+    page.locator("#easel_gallery img").nth(2).wait_for()
+    grid, second, first = server.ask("easel/pictures")["pictures"]
     assert grid["grid"] and grid["file"].startswith("grids/") and grid["width"] == 2 * first["width"]
     assert [picture["infotext"].split("\n")[0] for picture in (first, second)] == ["fox", "cat"]
     assert (Path(server.outputs) / grid["file"]).is_file()
@@ -125,17 +118,9 @@ def test_choose_generate_reload_and_change_the_tab(page: Page, server: RunningSe
     page.wait_for_function("document.querySelector('#script_list input').value === 'Some / words'")
 
 
-def test_a_kept_script_that_is_gone_is_not_chosen(browser: Browser, server: RunningServer) -> None:
+def test_a_kept_script_that_is_gone_is_not_chosen(window: Page, server: RunningServer) -> None:
     kept = json.dumps({"values": {"script": "Gone", "prompt": "kept"}})
-    context = browser.new_context()
-    context.add_init_script(f"localStorage.setItem('easel.form.txt2img', {json.dumps(kept)})")
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    opened(page, server)
-    page.wait_for_function(
-        "document.querySelector('#txt2img_prompt textarea').value === 'kept'", timeout=9000
-    )
-    page.wait_for_function("document.querySelector('#script_list input').value === 'None'")
-    context.close()
-    assert not complaints
+    script = f"localStorage.setItem('easel.form.txt2img', {json.dumps(kept)})"
+    with open_page(window, server, kept=script) as visit:
+        visit.expect("txt2img_prompt", "kept")
+        visit.page.wait_for_function("document.querySelector('#script_list input').value === 'None'")

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from modules.faults import NotPossibleNow
+from modules.settings.model import Settings
 
 if TYPE_CHECKING:
     from modules.folders import Folders
@@ -77,6 +78,11 @@ def house() -> House:
     if _house is None:
         raise NotPossibleNow("Easel isn't running, so this name of the older UI means nothing yet.")
     return _house
+
+
+def settings() -> Settings:
+    """The present settings; the defaults while nothing runs."""
+    return Settings() if _house is None else _house.settings.current
 
 
 def is_open() -> bool:

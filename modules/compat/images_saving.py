@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from modules.compat.images_filenames import FilenameGenerator, numbers
 from modules.compat.older_options import call_back, option
 from modules.folders import write_atomically
+from modules.imaging import storage
 from modules.imaging.file_names import inside_folder
-from modules.imaging.storage import exif_of
+from modules.imaging.storage import FileFormat, FormatName
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_FORMATS: dict[str, FormatName] = {"jpg": "jpg", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
 _TRIES = 500
 _LONGEST_NAME = 240  # bytes; file systems hold 255, and a file is written under a longer name first
 
@@ -132,15 +134,13 @@ def picture_bytes(image: Image, kind: str, geninfo: str | None, texts: Mapping[s
         for key, value in texts.items():
             chunks.add_text(str(key), str(value))
         image.save(buffer, "PNG", pnginfo=chunks)
-    elif kind in ("jpg", "jpeg", "webp", "avif"):
-        if kind.startswith("jp"):
+    elif name := _FORMATS.get(kind):
+        if name == "jpg":
             image = _eight_bits(image).convert("RGB")
-        named = {"jpg": "JPEG", "jpeg": "JPEG"}.get(kind, kind.upper())
-        more: dict[str, Any] = {"exif": exif_of(geninfo)} if geninfo else {}
-        if kind == "webp":
+        elif name == "webp":
             image = _eight_bits(image)
-            more["lossless"] = bool(option("webp_lossless", False))
-        image.save(buffer, named, quality=quality, **more)
+        lossless = name == "webp" and bool(option("webp_lossless", False))
+        return storage.picture_bytes(image, geninfo, FileFormat(name, quality, lossless))
     else:
         named = PIL.registered_extensions().get(f".{kind}", "PNG")
         image.save(buffer, named, **({"comment": geninfo} if geninfo and named == "GIF" else {}))

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from modules.compat.house import house, is_open
+from modules.compat.house import house, is_open, settings
 from modules.compat.option_info import OptionInfo
 from modules.faults import Fault
 from modules.folders import PROGRAM, write_atomically
@@ -165,7 +165,7 @@ class OptionValues(MutableMapping[str, Any]):
 
 def _setting(key: str) -> Any:
     """One of our settings, as the older UI would tell it."""
-    value = _value_in(house().settings.current if is_open() else Settings(), key)
+    value = _value_in(settings(), key)
     if key == CHECKPOINT and is_open():
         chosen = _checkpoint()
         return chosen.title if chosen is not None else value

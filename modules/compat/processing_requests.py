@@ -62,7 +62,7 @@ def to_request(p: StableDiffusionProcessing) -> TextToImage | ImageToImage:
 
     Raises: InvalidField: a value out of range.
     """
-    before = _settings()
+    before = house.settings()
     after = _with_overrides(before, p.override_settings or {})
     kind = ImageToImage if isinstance(p, StableDiffusionProcessingImg2Img) else TextToImage
     base = p.easel_request if isinstance(p.easel_request, kind) else None
@@ -93,10 +93,6 @@ def from_request(request: GenerationRequest) -> StableDiffusionProcessing:
         p.outpath_samples = str(house.house().folders.outputs / kind)
         p.outpath_grids = str(house.house().folders.outputs / f"{kind}-grids")
     return p
-
-
-def _settings() -> Settings:
-    return house.house().settings.current if house.is_open() else Settings()
 
 
 def _with_overrides(settings: Settings, options: Mapping[str, Any]) -> Settings:

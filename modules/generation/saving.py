@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modules.faults import InvalidField
 from modules.generation.options import check_choice, check_number, check_text
 from modules.imaging.grids import BACKGROUND, make_grid
+from modules.imaging.reading import read_colour
 from modules.imaging.storage import FORMATS, FileFormat, FormatName
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class SavingOptions:
         check_number("jpeg_quality", "The quality of pictures", self.quality, 1, 100, whole=True)
         check_number("directories_max_prompt_words", "Words of the prompt", self.words, 1, 20, whole=True)
         if self.grid_background != BACKGROUND:
-            check_colour("grid_background_color", "The background of grids", self.grid_background)
+            read_colour(self.grid_background, "grid_background_color", "The background of grids")
         check_text("samples_filename_pattern", "The pattern of file names", self.name)
         check_text("directories_filename_pattern", "The pattern of folders", self.folder)
 
@@ -66,15 +66,3 @@ class SavingOptions:
         """All pictures of a job on one sheet."""
         rows = batch_size if self.grid_rows == 0 else self.grid_rows
         return make_grid(images, self.grid_background, rows if rows > 0 else None)
-
-
-def check_colour(name: str, label: str, value: str) -> None:
-    """Raises: InvalidField: `value` is no colour."""
-    from PIL import ImageColor
-
-    try:
-        ImageColor.getrgb(value)
-    except ValueError:
-        raise InvalidField(
-            name, f"{label} is no colour: {value!r}. Write it like #ffffff or white."
-        ) from None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -118,10 +117,10 @@ class _Visit:
                 return url.join(answer.headers["location"])
             if answer.status_code != 200:
                 raise self.fault(f"it answered {answer.status_code}")
-            return self._read(answer.headers, answer)
+            return self._read(answer)
 
-    def _read(self, headers: Mapping[str, str], answer: httpx.Response) -> bytes:
-        announced = headers.get("content-length", "")
+    def _read(self, answer: httpx.Response) -> bytes:
+        announced = answer.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > MAX_BYTES:
             raise self.fault("the file is too large")
         data = bytearray()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from PIL import Image, ImageColor
+from PIL import Image
 
 from modules.faults import InvalidField
 from modules.imaging.frame import FIELD, OutpaintFrame
-from modules.imaging.reading import MAX_PIXELS, MAX_SIDE, flatten
+from modules.imaging.reading import MAX_PIXELS, MAX_SIDE, flatten, read_colour
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,12 +64,8 @@ def prepare(
             f"{FIELD}: the new picture would be {width}x{height} pixels; "
             f"at most {MAX_SIDE} a side and {MAX_PIXELS:,} in all can be made.",
         )
-    try:
-        canvas = Image.new("RGB", (width, height), ImageColor.getrgb(colour)[:3])
-    except ValueError as error:
-        raise InvalidField(
-            FIELD, f"{FIELD}: {colour!r} is no colour; write it like #808080 or grey."
-        ) from error
+    background = read_colour(colour, FIELD, f"{FIELD}:", "#808080 or grey")
+    canvas = Image.new("RGB", (width, height), background[:3])
     picture = flatten(image, colour)
     if fill == "reflect":
         canvas = Image.fromarray(_continued(np.asarray(picture), frame, seed))

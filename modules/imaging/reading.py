@@ -113,23 +113,31 @@ def decode_base64(text: str, field: str) -> bytes:
     return data
 
 
+def read_colour(text: str, field: str, what: str, like: str = "#ffffff or white") -> tuple[int, ...]:
+    """A colour as red, green, blue, and alpha where it says one.
+
+    Args: what, like: for the message: what it is the colour of, and colours that would do.
+
+    Raises: InvalidField: it is no colour.
+    """
+    from PIL import ImageColor
+
+    try:
+        return ImageColor.getrgb(text)
+    except ValueError as error:
+        raise InvalidField(field, f"{what} {text!r} is no colour; write it like {like}.") from error
+
+
 def flatten(image: Image, background: str = "#ffffff") -> Image:
     """The picture as RGB, laid on a background colour where it is transparent.
 
     Raises: InvalidField: the background is no colour.
     """
     from PIL import Image as PIL
-    from PIL import ImageColor
 
     if image.mode != "RGBA":
         return image.convert("RGB")
-    try:
-        colour = ImageColor.getrgb(background)
-    except ValueError as error:
-        raise InvalidField(
-            "img2img_background_color",
-            f"The background colour {background!r} is no colour; write it like #ffffff or white.",
-        ) from error
+    colour = read_colour(background, "img2img_background_color", "The background colour")
     sheet = PIL.new("RGBA", image.size, colour)
     sheet.paste(image, mask=image)
     return sheet.convert("RGB")

@@ -136,19 +136,17 @@ class PictureIndex:
 
         Raises: NotPossibleNow: its file can't be moved.
         """
-        found = self._select("WHERE saved = ? AND id = ?", _DELETED, picture_id)
-        if not found:
+        picture = self._one(picture_id, _DELETED)
+        if picture is None:
             return None
         try:
-            moved = self._bin.give_back(picture_id, found[0].path)
-            if (
-                not moved and not (self.outputs / found[0].path).is_file()
-            ):  # it is, where a crash came between
-                return None
+            moved = self._bin.give_back(picture.id, picture.path)
         except OSError as error:
-            raise NotPossibleNow(f"{found[0].path} can't be put back: {error.strerror or error}.") from error
-        self._mark(picture_id, _SAVED)
-        return found[0]
+            raise NotPossibleNow(f"{picture.path} can't be put back: {error.strerror or error}.") from error
+        if not moved and not (self.outputs / picture.path).is_file():  # it is, where a crash came between
+            return None
+        self._mark(picture.id, _SAVED)
+        return picture
 
     def recent(self, limit: int = 50, before: int | None = None) -> list[Picture]:
         """The newest pictures, newest first; `before` (an id) pages on."""
@@ -173,8 +171,7 @@ class PictureIndex:
 
     def get(self, picture_id: int) -> Picture | None:
         """The picture, or None."""
-        found = self._select("WHERE saved = 1 AND id = ?", picture_id)
-        return found[0] if found else None
+        return self._one(picture_id, _SAVED)
 
     def _mark(self, picture_id: int, state: int) -> None:
         with self._db.transaction() as db:
@@ -215,7 +212,7 @@ class PictureIndex:
         base = f"{folder}/{stem or 'picture'}"
         path = f"{base}.{suffix}"
         while self._is_taken(db, path):
-            path = f"{base}-{self._count(db, base, 2)}.{suffix}"
+            path = f"{base}-{self._count(db, base, lambda: 2)}.{suffix}"
         return path
 
     def _is_taken(self, db: sqlite3.Connection, path: str) -> bool:
@@ -227,10 +224,10 @@ class PictureIndex:
         return self._count(db, folder, lambda: self._first_number(folder))
 
     @staticmethod
-    def _count(db: sqlite3.Connection, what: str, first: int | Callable[[], int]) -> int:
+    def _count(db: sqlite3.Connection, what: str, first: Callable[[], int]) -> int:
         """Counts up: a number that was not given out before for this folder or name."""
         row = db.execute("SELECT next FROM counters WHERE folder = ?", (what,)).fetchone()
-        number = int(row["next"]) if row else first() if callable(first) else first
+        number = int(row["next"]) if row else first()
         db.execute("INSERT OR REPLACE INTO counters (folder, next) VALUES (?, ?)", (what, number + 1))
         return number
 
@@ -239,6 +236,12 @@ class PictureIndex:
         files = (path for path in (self.outputs / folder).glob("*.*") if path.suffix[1:].lower() in _SUFFIXES)
         names = (path.stem.split("-")[0] for path in files)
         return max((int(name) for name in names if name.isdecimal() and len(name) < 16), default=-1) + 1
+
+    def _one(self, picture_id: int, state: int) -> Picture | None:
+        if not 0 < picture_id < 2**63:  # SQLite knows no other numbers
+            return None
+        found = self._select("WHERE saved = ? AND id = ?", state, picture_id)
+        return found[0] if found else None
 
     def _select(self, condition: str, *values: object) -> list[Picture]:
         return [_picture(row) for row in self._db.rows(f"SELECT * FROM pictures {condition}", *values)]

@@ -77,12 +77,12 @@ class JobQueue:
         Raises: Fault: if the request can't be carried out; nothing is queued then.
         """
         request = self._check(_with_seeds(request))
-        with self._db.transaction() as db:
-            row = db.execute(
-                "INSERT INTO jobs (request, origin, status, total, created) VALUES (?, ?, ?, ?, ?) RETURNING *",
-                (json.dumps(to_json(request)), origin, Status.QUEUED.value, request.pictures, time.time()),
-            ).fetchone()
-        return self._announce(_job(row))
+        job = self._change(
+            "INSERT INTO jobs (request, origin, status, total, created) VALUES (?, ?, ?, ?, ?) RETURNING *",
+            *(json.dumps(to_json(request)), origin, Status.QUEUED.value, request.pictures, time.time()),
+        )
+        assert job is not None
+        return job
 
     def get(self, job_id: int) -> Job | None:
         """The job, or None."""
@@ -104,49 +104,36 @@ class JobQueue:
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:
-                with self._db.transaction() as db:
-                    row = db.execute(
-                        "UPDATE jobs SET status = 'running' WHERE id = "
-                        "(SELECT id FROM jobs WHERE status = 'queued' ORDER BY id LIMIT 1) RETURNING *"
-                    ).fetchone()
-                if row is not None:
-                    break
+                job = self._change(
+                    "UPDATE jobs SET status = 'running' WHERE id = "
+                    "(SELECT id FROM jobs WHERE status = 'queued' ORDER BY id LIMIT 1) RETURNING *"
+                )
                 left = deadline - time.monotonic()
-                if left <= 0:
-                    return None
+                if job is not None or left <= 0:
+                    return job
                 self._changed.wait(left)
-        return self._announce(_job(row))
 
     def finish(self, job_id: int, status: Status, error: str | Fault | None = None) -> None:
         """Note how a job ended."""
         fault = error if isinstance(error, Fault) else None
         message = fault.message if fault else error
         kind, field = (type(fault).__name__, fault.field) if fault else (None, None)
-        with self._db.transaction() as db:
-            row = db.execute(
-                "UPDATE jobs SET status = ?, error = ?, fault = ?, field = ?, finished = ? WHERE id = ? RETURNING *",
-                (status.value, message, kind, field, time.time(), job_id),
-            ).fetchone()
-        if row is not None:
-            self._announce(_job(row))
+        self._change(
+            "UPDATE jobs SET status = ?, error = ?, fault = ?, field = ?, finished = ? WHERE id = ? RETURNING *",
+            *(status.value, message, kind, field, time.time(), job_id),
+        )
 
     def expect(self, job_id: int, total: int) -> None:
         """Note that a job makes so many pictures."""
-        with self._db.transaction() as db:
-            row = db.execute("UPDATE jobs SET total = ? WHERE id = ? RETURNING *", (total, job_id)).fetchone()
-        if row is not None:
-            self._announce(_job(row))
+        self._change("UPDATE jobs SET total = ? WHERE id = ? RETURNING *", total, job_id)
 
     def cancel(self, job_id: int) -> bool:
         """Take a job out of the queue; False if it isn't waiting any more."""
-        with self._db.transaction() as db:
-            row = db.execute(
-                "UPDATE jobs SET status = 'cancelled', finished = ? WHERE id = ? AND status = 'queued' RETURNING *",
-                (time.time(), job_id),
-            ).fetchone()
-        if row is not None:
-            self._announce(_job(row))
-        return row is not None
+        cancelled = self._change(
+            "UPDATE jobs SET status = 'cancelled', finished = ? WHERE id = ? AND status = 'queued' RETURNING *",
+            *(time.time(), job_id),
+        )
+        return cancelled is not None
 
     def wait(self, job_id: int, timeout: float | None = None) -> Job:
         """Wait until the job is over (or the time is), and return it.
@@ -178,10 +165,19 @@ class JobQueue:
                 with self._db.transaction() as db:
                     db.execute("UPDATE jobs SET status = 'queued' WHERE id = ?", (job.id,))
 
-    def _announce(self, job: Job) -> Job:
+    def _change(self, statement: str, *values: object) -> Job | None:
+        """Change a job and tell of it. None: there is no such job.
+
+        One at a time, so that nobody hears that a job is running before they hear that it is queued.
+        """
         with self._changed:
+            with self._db.transaction() as db:
+                row = db.execute(statement, values).fetchone()
+            if row is None:
+                return None
+            job = _job(row)
             self._changed.notify_all()
-        self._events.publish("job", describe(job))
+            self._events.publish("job", describe(job))
         return job
 
 

@@ -27,6 +27,7 @@ MEDIA_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
     ".avif": "image/avif",
+    ".gif": "image/gif",
 }
 
 _making = threading.Lock()
@@ -108,12 +109,12 @@ def routes(services: RestServices) -> APIRouter:
     def picture_file(picture_id: int, request: Request) -> Response:
         """The picture as it was saved."""
         _, path = _find(picture_id)
-        return file_response(path, request, _media_type(path), name=path.name)
+        return file_response(path, request, media_type(path), name=path.name)
 
     @router.delete("/{picture_id}")
     def delete(picture_id: int) -> dict[str, Any]:
         """Delete the picture; for 30 days it can be brought back."""
-        picture = services.pictures.remove(picture_id) if 0 < picture_id < 2**63 else None
+        picture = services.pictures.remove(picture_id)
         if picture is None:
             raise NotFound(f"There is no picture {picture_id}.")
         services.events.publish("removed", {"id": picture.id})
@@ -122,7 +123,7 @@ def routes(services: RestServices) -> APIRouter:
     @router.post("/{picture_id}/restore")
     def restore(picture_id: int) -> dict[str, Any]:
         """Bring a deleted picture back."""
-        picture = services.pictures.restore(picture_id) if 0 < picture_id < 2**63 else None
+        picture = services.pictures.restore(picture_id)
         if picture is None:
             raise NotFound(f"The picture {picture_id} is not there any more.")
         told = describe(picture)
@@ -136,16 +137,16 @@ def routes(services: RestServices) -> APIRouter:
         try:
             if services.cache is not None:
                 small = thumbnail_file(path, services.cache)
-                return file_response(small, request, _media_type(small))
+                return file_response(small, request, media_type(small))
             data = make_thumbnail(path)
         except (OSError, SyntaxError, ValueError):
-            return file_response(path, request, _media_type(path))
+            return file_response(path, request, media_type(path))
         if data is None:
-            return file_response(path, request, _media_type(path))
+            return file_response(path, request, media_type(path))
         return Response(data, media_type="image/webp", headers={"Cache-Control": ASK_AGAIN})
 
     def _find(picture_id: int) -> tuple[Picture, Path]:
-        picture = services.pictures.get(picture_id) if 0 < picture_id < 2**63 else None
+        picture = services.pictures.get(picture_id)
         if picture is None:
             raise NotFound(f"There is no picture {picture_id}.")
         path = inside(services.pictures.outputs, picture.path, "picture")
@@ -156,5 +157,6 @@ def routes(services: RestServices) -> APIRouter:
     return router
 
 
-def _media_type(path: Path) -> str:
+def media_type(path: Path) -> str:
+    """The media type of a picture's file, by its suffix."""
     return MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")

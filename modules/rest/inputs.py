@@ -14,15 +14,8 @@ from modules.generation.requests import MAX_INIT_IMAGES
 from modules.imaging.file_texts import infotext_in
 from modules.imaging.infotext import parse
 from modules.imaging.inputs import InputStore
+from modules.rest.gallery import media_type
 from modules.rest.picture_folders import PictureFolders, masks_for
-
-_TYPES = {
-    "png": "image/png",
-    "jpg": "image/jpeg",
-    "webp": "image/webp",
-    "gif": "image/gif",
-    "avif": "image/avif",
-}
 
 
 class FolderBody(BaseModel):
@@ -63,7 +56,7 @@ def routes(inputs: InputStore, folders: PictureFolders) -> APIRouter:
     def picture(name: str) -> Response:
         """The file as it was sent."""
         data = inputs.get(name, "name")
-        kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+        kind = media_type(Path(name))
         headers = {"Cache-Control": "private, max-age=31536000, immutable"}
         return Response(data, media_type=kind, headers=headers)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PAGE_SIZE = 100
 CHECKPOINTS = "checkpoints"
 MOST_WANTED = 200
-PREVIEW_TYPES = {suffix: kind for suffix, kind in MEDIA_TYPES.items() if suffix != ".avif"}
+PREVIEW_TYPES = {suffix: MEDIA_TYPES[suffix] for suffix in (".png", ".webp", ".jpg", ".jpeg")}
 
 Name = Annotated[str, Query(max_length=1024)]
 
@@ -232,7 +232,7 @@ def cards(services: RestServices) -> APIRouter:
         if body.image is not None:
             return picture_bytes(body.image, "image", fetch_rules(services.settings.current)), None
         number = body.picture or 0
-        picture = services.pictures.get(number) if 0 < number < 2**63 else None
+        picture = services.pictures.get(number)
         if picture is None:
             raise NotFound(f"There is no picture {number}.")
         try:

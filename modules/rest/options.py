@@ -91,8 +91,8 @@ def to_changes(
             elif name == VAE:
                 ours = _vae(value, [known for known, _ in vaes()])
             change = {SETTINGS[name]: ours}
-            _try(name, value, settings, change)
-            if name in PAGE_ONLY and not by_owner and with_changes(settings, change) != settings:
+            after = _try(name, value, settings, change)
+            if name in PAGE_ONLY and not by_owner and after != settings:
                 raise NotSupported(f"{name} is changed on the page only, in Settings under API.", name)
             changes.update(change)
         elif name in FIXED:
@@ -124,10 +124,11 @@ def _vae(value: Any, names: Sequence[str]) -> Any:
     raise UnknownName(VAE, f"There is no VAE named {brief(value)}. Use Automatic, None or a file's name.")
 
 
-def _try(name: str, value: Any, settings: Settings, change: Mapping[str, Any]) -> None:
+def _try(name: str, value: Any, settings: Settings, change: Mapping[str, Any]) -> Settings:
     try:
         after = with_changes(settings, change)
         check_settings(after)
+        return after
     except Fault as fault:
         reason = fault.message.split(": ", 1)[-1].removeprefix("Input ").rstrip(".")
         reason = f"it {reason}" if reason.startswith("should") else reason

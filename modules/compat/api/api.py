@@ -12,10 +12,11 @@ from urllib.parse import urlparse
 from fastapi import HTTPException
 
 from modules.compat.api import models
-from modules.compat.house import house
+from modules.compat.house import house, settings
 from modules.compat.older_options import option
 from modules.faults import InvalidField, NotSupported, UnknownName
-from modules.imaging.fetching import FetchRules, is_address, is_public, picture_bytes
+from modules.generation.from_settings import fetch_rules
+from modules.imaging.fetching import is_address, is_public, picture_bytes
 from modules.sampling.catalogue import resolve
 
 if TYPE_CHECKING:
@@ -42,11 +43,7 @@ def decode_base64_to_image(encoding: str) -> Image:
     """
     from modules.compat.images import read
 
-    rules = FetchRules(
-        bool(option("api_enable_requests", True)),
-        not option("api_forbid_local_requests", True),
-        str(option("api_useragent", "")),
-    )
+    rules = fetch_rules(settings())
     try:
         return read(BytesIO(picture_bytes(encoding, "image", rules)))
     except NotSupported as fault:
