@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from modules.faults import InvalidField
 from modules.folders import inside
+from modules.plugins.blocks_apart import built_apart
 from modules.plugins.extension import Refused
 from modules.plugins.hooks import Controls, Kind, Tab
 
@@ -269,14 +270,10 @@ class PageParts:
         import gradio as gr
         from gradio.context import Context
 
-        def apart() -> tuple[gr.Blocks, Any]:
-            with gr.Blocks(analytics_enabled=False) as blocks:
-                return blocks, build()
-
         root, block = Context.root_block, Context.block
         Context.root_block = Context.block = None
         try:
-            answer = self._manager.attempt(name, what, apart)
+            answer = self._manager.attempt(name, what, lambda: built_apart(build))
         finally:
             Context.root_block, Context.block = root, block
         if answer is not None:
