@@ -10,8 +10,9 @@ const UNDO_MS = 10_000;
  * @param {() => Object | null} shown the picture that is to go
  * @param {() => void} leave called before it is deleted: go to another
  * @param {(id: number) => void} back called when it came back, or could not be deleted, with its number
+ * @param {() => void} over called when it can't be brought back here any more
  */
-export function removal(shown, leave, back) {
+export function removal(shown, leave, back, over) {
   const said = el("p", { class: "easel-viewer-said", role: "status" });
   const button = el("button", { type: "button", class: "easel-button", title: "Delete (Del)", onclick: remove }, "Delete");
   let waiting = 0;
@@ -20,8 +21,10 @@ export function removal(shown, leave, back) {
   function say(...parts) {
     clearTimeout(waiting);
     said.replaceChildren(...parts);
-    if (parts.length) waiting = setTimeout(say, UNDO_MS);
+    if (parts.length) waiting = setTimeout(() => [say(), over()], UNDO_MS);
   }
+
+  const undoable = () => busy || Boolean(said.querySelector("button"));
 
   async function remove() {
     const picture = shown();
@@ -51,5 +54,5 @@ export function removal(shown, leave, back) {
     }
   }
 
-  return { button, said, remove };
+  return { button, said, remove, undoable };
 }

@@ -20,7 +20,10 @@ export function wireSearch() {
     field.value = "";
     soon();
   });
-  watch((what) => (what === "picture" || what === "snapshot") && field.value.trim() && soon());
+  watch((what) => {
+    if ((what === "picture" || what === "snapshot") && field.value.trim()) soon();
+    if (what === "removed" && state.found) tell(state.found);
+  });
 }
 
 function soon() {
@@ -35,10 +38,17 @@ async function look() {
   if (!text) return show(null);
   try {
     const { pictures } = await ask({ search: text });
-    if (mine === turn) show({ text, pictures, complete: pictures.length < PAGE });
+    if (mine === turn) show(withOlder(text, pictures));
   } catch (error) {
     if (mine === turn) say(error.message);
   }
+}
+
+/** The newest pictures that are found, with the older ones that were already there: nobody is sent back to the top. */
+function withOlder(text, newest) {
+  const before = state.found?.text === text && newest.length === PAGE ? state.found : null;
+  const older = before?.pictures.filter((picture) => picture.id < newest.at(-1).id) ?? [];
+  return { text, pictures: [...newest, ...older], complete: newest.length < PAGE || (older.length > 0 && before.complete) };
 }
 
 /** Older pictures of those that are found. */
@@ -54,10 +64,14 @@ export async function moreFound() {
 function show(found) {
   const before = state.found;
   state.found = found;
+  tell(found);
+  if (before || found) changed("found");
+}
+
+function tell(found) {
   if (!found) say(null);
   else if (found.pictures.length === 0) say(...nothing(found.text));
   else say(found.complete ? `${found.pictures.length} found` : null);
-  if (before || found) changed("found");
 }
 
 const EXAMPLES = ["-snow", '"red house"', "seed:5", "model:starter", "sampler:euler", "size:512x512", "negative:trees", "since:yesterday"];

@@ -31,13 +31,13 @@ function build() {
   parts.recipe = el("div", { class: "easel-viewer-recipe" });
   parts.back = iconButton("Newer picture", "M15 5l-7 7 7 7", () => step(-1), { "data-step": "back" });
   parts.on = iconButton("Older picture", "M9 5l7 7-7 7", () => step(1), { "data-step": "on" });
-  parts.removal = removal(() => list()[place()], leave, (id) => openViewer(id));
+  parts.removal = removal(() => list()[place()], leave, (id) => openViewer(id), () => dialog.open && show());
   const close = iconButton("Close", "M6 6l12 12M18 6L6 18", () => dialog.close());
   const { said, button } = parts.removal;
   const bar = el("header", {}, parts.count, said, parts.zoom, parts.download, button, close);
   dialog = el("dialog", { class: "easel-viewer", "aria-label": "Picture" }, bar, parts.back, parts.canvas, parts.on, parts.recipe);
   dialog.addEventListener("keydown", keys);
-  dialog.addEventListener("close", () => shown !== null && select(shown === state.pictures[0]?.id ? null : shown));
+  dialog.addEventListener("close", () => select(shown === state.pictures[0]?.id || place() < 0 ? null : shown));
   dialog.addEventListener("click", (event) => event.target === parts.canvas && dialog.close());
   swipe(parts.canvas);
   new ResizeObserver(layout).observe(parts.canvas);
@@ -77,7 +77,7 @@ function step(by) {
 function leave() {
   const at = place();
   const next = list()[at + 1] ?? list()[at - 1];
-  if (!next) return; // the viewer closes when it is gone
+  if (!next) return; // the viewer stays empty as long as it can be brought back
   shown = next.id;
   zoom(false);
   show();
@@ -86,7 +86,11 @@ function leave() {
 function show() {
   const at = place();
   const picture = list()[at];
-  if (!picture) return dialog.close();
+  dialog.classList.toggle("easel-viewer-empty", !picture);
+  if (!picture) {
+    if (!parts.removal.undoable()) dialog.close();
+    return;
+  }
   const title = picture.infotext.split("\n")[0] || "A picture without a prompt";
   if (parts.image.dataset.picture !== String(picture.id)) {
     parts.image.dataset.picture = picture.id;

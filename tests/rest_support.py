@@ -84,7 +84,7 @@ class House:
     worker: Worker
     folder: Path
     refreshed: list[bool]
-    stopped: list[bool]
+    stopped: list[str]
 
     def client(self, **settings: Any) -> TestClient:
         return TestClient(self.app, base_url=LOCAL, raise_server_exceptions=False, **settings)
@@ -129,7 +129,7 @@ def build_house(
     engine.gate.set()
     worker = Worker(queue, pictures, engine, events, settings)
     refreshed: list[bool] = []
-    stopped: list[bool] = []
+    stopped: list[str] = []
     services = RestServices(
         queue=queue,
         pictures=pictures,
@@ -141,7 +141,8 @@ def build_house(
         checkpoints=lambda: checkpoints(folder),
         refresh_checkpoints=lambda: refreshed.append(True),
         version="Easel test",
-        shut_down=lambda: stopped.append(True),
+        shut_down=lambda: stopped.append("stop"),
+        restart=lambda: stopped.append("restart"),
         inputs=InputStore(folder / "inputs"),
         cache=folder / "cache",
     )

@@ -215,7 +215,14 @@ def test_pictures_are_found_again(visit: Visit) -> None:
     said.get_by_text("1 found").wait_for()
     page.locator("#easel_strip button").click()
     assert page.locator(".easel-viewer-count").inner_text() == "1 of 1"
+    page.keyboard.press("Delete")  # the only one that is found: it can be brought back all the same
+    page.locator(".easel-viewer").get_by_text("Undo").wait_for()
+    said.get_by_text("No picture was made with").wait_for()
+    assert not page.locator(".easel-viewer-canvas img").is_visible()
+    page.locator(".easel-viewer").get_by_text("Undo").click()
+    page.locator(".easel-viewer-canvas img").wait_for()
     page.keyboard.press("Escape")
+    said.get_by_text("1 found").wait_for()
     visit.open()  # the search is kept as well
     said.get_by_text("1 found").wait_for()
     assert field.input_value() == "zebra -yak"

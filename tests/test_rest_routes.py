@@ -172,9 +172,14 @@ def test_lists(shared: House) -> None:
 def test_refresh_and_stop(house: House, tmp_path: Path) -> None:
     client = house.client()
     assert client.post("/sdapi/v1/refresh-checkpoints").status_code == 200 and house.refreshed == [True]
-    assert client.post("/sdapi/v1/server-stop").status_code == 403 and house.stopped == []
+    ends = ("stop", "kill", "restart")
+    for end in ends:
+        answer = client.post(f"/sdapi/v1/server-{end}")
+        assert answer.status_code == 403 and "--api-server-stop" in answer.text
+    assert house.stopped == []
     other = build_house(tmp_path / "other", ServerOptions(allow_stop=True))
-    assert other.client().post("/sdapi/v1/server-stop").status_code == 200 and other.stopped == [True]
+    assert [other.client().post(f"/sdapi/v1/server-{end}").status_code for end in ends] == [200, 200, 200]
+    assert other.stopped == ["stop", "stop", "restart"]
     close(other)
 
 

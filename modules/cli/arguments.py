@@ -73,7 +73,11 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     )
     add("--api-auth", type=users, default=[], metavar="NAME:PASSWORD", help="password for /sdapi")
     add("--api-log", action="store_true", help="log requests to the API")
-    add("--api-server-stop", action="store_true", help="allow stopping the server through the API")
+    add(
+        "--api-server-stop",
+        action="store_true",
+        help="allow stopping and restarting the server through the API",
+    )
     add(
         "--cors-allow-origins",
         type=names,

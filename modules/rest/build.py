@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from modules.rest import (
+    ending,
     events,
     extensions,
     extras,
@@ -78,7 +79,8 @@ def build_app(
         scripts.routes(services),
         models.routes(services),
         progress.routes(services, tasks),
-        later.routes(services, options),
+        later.routes(),
+        ending.routes(services, options),
         png_info.routes(services),
         internal.routes(services, tasks),
         merging.routes(services.merger),
