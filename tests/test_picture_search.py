@@ -75,7 +75,11 @@ def test_the_sieve() -> None:
     search = PictureSearch(
         'fox ЛИСА -cat seed:1 -seed:2 model:v1 cfg:7 negative:"a b" size:8x8 since:today -vae:x'
     )
-    assert search.needles == ["fox", "v1", "a b"] and search.seeds == [1]
+    assert search.needles == ["fox", "v1", "a b"] and search.numbers == [
+        ("seed", 1),
+        ("width", 8),
+        ("height", 8),
+    ]
     assert PictureSearch("seed:x seed:99999999999999999999 vae:a\\b").needles == []
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from modules.imaging.infotext import parse
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modules.jobs.pictures import Picture
 
 MAX_CHARACTERS = 500
+Column = Literal["seed", "width", "height"]
 _TERM = re.compile(r'(?P<without>-?)(?:(?P<name>[^\W\d]\w*):)?(?P<value>"[^"]*"?|[^\s"]+)')
 _ALIASES = {
     "cfg": "cfg scale",
@@ -86,10 +87,10 @@ class PictureSearch:
         return [term.value for term in self._terms if term.is_in_the_text]
 
     @property
-    def seeds(self) -> list[int]:
-        """Each is the seed of every picture that is found (so of two, none is)."""
-        asked = [term.value for term in self._terms if term.name == "seed" and not term.without]
-        return [int(seed) for seed in asked if seed.isdecimal() and len(seed) < 19]
+    def numbers(self) -> list[tuple[Column, int]]:
+        """What every picture that is found has: its seed, its width, its height (with two seeds, none is)."""
+        asked = [number for term in self._terms if not term.without for number in _numbers(term)]
+        return [(column, int(digits)) for column, digits in asked if digits.isdecimal() and len(digits) < 19]
 
     def matches(self, picture: Picture) -> bool:
         """Whether the picture is one of those."""
@@ -97,6 +98,13 @@ class PictureSearch:
         lower = {name.casefold(): value.casefold() for name, value in recipe.items()}
         facts = _Facts(picture, prompt.casefold(), negative.casefold(), lower)
         return all(term.holds(facts) for term in self._terms)
+
+
+def _numbers(term: _Term) -> list[tuple[Column, str]]:
+    if term.name == "seed":
+        return [("seed", term.value)]
+    width, _, height = term.value.replace("×", "x").partition("x")
+    return [("width", width), ("height", height)] if term.name == "size" else []
 
 
 def _is_number(text: str) -> bool:

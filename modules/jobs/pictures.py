@@ -156,8 +156,10 @@ class PictureIndex:
 
     def search(self, search: PictureSearch, limit: int = 50, before: int | None = None) -> list[Picture]:
         """The newest pictures that are found, newest first; `before` (an id) pages on."""
-        sieve = " AND seed = ?" * len(search.seeds) + " AND infotext LIKE ? ESCAPE '\\'" * len(search.needles)
-        values = [*search.seeds, *(f"%{_escaped(needle)}%" for needle in search.needles)]
+        sieve = "".join(f" AND {column} = ?" for column, _ in search.numbers)
+        sieve += " AND infotext LIKE ? ESCAPE '\\'" * len(search.needles)
+        needles = [f"%{_escaped(needle)}%" for needle in search.needles]
+        values = [*(number for _, number in search.numbers), *needles]
         condition = f"WHERE saved = 1 AND id < ?{sieve} ORDER BY id DESC LIMIT ?"
         found: list[Picture] = []
         last = 2**63 - 1 if before is None else before
