@@ -255,7 +255,7 @@ def build(
     def checked_pictures(request: GenerationRequest) -> GenerationRequest:
         chosen = request.checkpoint or _chosen_checkpoint(settings, catalogue)
         script = plugins.scripts.checked(request)
-        return check(replace(request, checkpoint=chosen, script=script), models, networks)
+        return check(replace(request, checkpoint=chosen, script=script), models, networks, extras.faces)
 
     settings.on_change(lambda changed: events.publish("settings", changed.model_dump()))
     queue = JobQueue(database, events, checked)

@@ -147,10 +147,10 @@ def test_a_checkpoint_is_told_by_its_title_and_chosen_by_any_name(house: Applica
 
 
 def test_what_is_always_the_same_is_written_for_the_writer_alone(house: Application, opts: Options) -> None:
-    opts.face_restoration = True
-    assert opts.face_restoration is True
+    opts.upcast_attn = True
+    assert opts.upcast_attn is True
     opts.save(shared.config_filename)
-    assert "face_restoration" not in json.loads((house.folders.data / "extension-options.json").read_text())
+    assert "upcast_attn" not in json.loads((house.folders.data / "extension-options.json").read_text())
 
 
 def test_options_without_a_feature_are_kept(tmp_path: Path, opts: Options) -> None:

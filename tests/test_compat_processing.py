@@ -26,7 +26,7 @@ from modules.compat.processing import (
     to_request,
 )
 from modules.faults import Fault, InvalidField
-from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions
+from modules.generation.options import FaceOptions, NoiseOptions, SamplingOptions, TextOptions
 from modules.generation.requests import (
     HiresFix,
     ImageToImage,
@@ -229,6 +229,15 @@ def test_overrides_change_only_what_they_name(services: Any) -> None:
     p.tiling = None
     text = TextOptions(clip_skip=2, comma_backtrack=7)
     assert to_request(p) == replace(request, text=text, tiling=True)
+
+
+def test_faces(services: Any) -> None:
+    request = TextToImage(seed=1, faces=FaceOptions(restorer="GFPGAN", weight=0.2))
+    p = from_request(request)
+    assert p.restore_faces is True and to_request(p) == request
+    p.restore_faces = False
+    assert to_request(p).faces == FaceOptions(weight=0.2)
+    assert from_request(TextToImage(seed=1)).restore_faces is False
 
 
 def test_lists_of_prompts_make_just_so_many_pictures(services: Any) -> None:

@@ -220,6 +220,21 @@ def test_override_settings_hold_for_one_job(house: House) -> None:
     assert_error(ask(house, override_settings=missing), 400, "sd_model_checkpoint", "nowhere")
 
 
+def test_faces_are_restored_where_the_request_or_the_settings_say_so(house: House) -> None:
+    assert json.loads(ask(house).json()["info"])["restore_faces"] is False
+    info = json.loads(ask(house, restore_faces=True).json()["info"])
+    assert (info["restore_faces"], info["face_restoration_model"]) == (True, "CodeFormer")
+    override = {"face_restoration": True, "face_restoration_model": "GFPGAN", "code_former_weight": 0.2}
+    assert ask(house, override_settings=override).status_code == 200
+    faces = house.engine.requests[-1].faces
+    assert (faces.restorer, faces.weight) == ("GFPGAN", 0.2)
+    assert ask(house, override_settings=override, restore_faces=False).status_code == 200
+    assert house.engine.requests[-1].faces.restorer is None
+    recipe = "a face\nSteps: 3, Sampler: Euler, Seed: 1, Face restoration: GFPGAN, Size: 24x16"
+    assert ask(house, infotext=recipe).status_code == 200
+    assert house.engine.requests[-1].faces.restorer == "GFPGAN"
+
+
 def test_override_settings_can_stay(house: House) -> None:
     fields = {"override_settings": {"s_noise": 2}, "override_settings_restore_afterwards": False}
     assert ask(house, **fields).status_code == 200
@@ -264,7 +279,7 @@ BAD = [
     ({"seed_resize_from_w": -5}, 422, "seed_resize_from_w", "Resize"),
     ({"eta": -1}, 422, "eta", "Eta"),
     ({"styles": ["x"]}, 400, "styles", "There is no style named 'x'."),
-    ({"restore_faces": True}, 422, "restore_faces", "not there yet"),
+    ({"restore_faces": "perhaps"}, 422, "restore_faces", "true or false"),
     ({"enable_hr": True, "hr_scale": 0.5}, 422, "hr_scale", "from 1 to 8"),
     ({"enable_hr": True, "firstpass_image": "x!"}, 422, "firstpass_image", "base64"),
     ({"comments": {"a": "b"}}, 422, "comments", "not there yet"),

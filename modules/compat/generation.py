@@ -305,7 +305,7 @@ class OlderGeneration(GenerationHooks):
         if run is None:
             return image
         run.p.batch_index = number % request.batch_size
-        if run.p.restore_faces:
+        if run.p.restore_faces and request.faces.restorer is None:  # a script has switched it on
             image = _with_faces(image)
         return self._post(run, "postprocess_image", image)
 

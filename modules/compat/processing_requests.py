@@ -23,6 +23,7 @@ from modules.compat.processing_objects import (
 )
 from modules.faults import Fault, InvalidField
 from modules.generation.from_settings import (
+    face_options,
     noise_options,
     picture_options,
     sampling_options,
@@ -119,6 +120,7 @@ def _from_settings(p: StableDiffusionProcessing, settings: Settings) -> dict[str
         "sampling": sampling_options(settings, p.sampler_name or DEFAULT_SAMPLER),
         "noise": noise_options(settings),
         "text": text_options(settings),
+        "faces": face_options(settings),
     }
     if isinstance(p, StableDiffusionProcessingImg2Img):
         given["picture"] = picture_options(settings)
@@ -126,7 +128,7 @@ def _from_settings(p: StableDiffusionProcessing, settings: Settings) -> dict[str
 
 
 def _parts(base: PictureRequest) -> dict[str, Any]:
-    names = ("checkpoint", "vae", "tiling", "save", "saving", "sampling", "noise", "text", "picture")
+    names = ("checkpoint", "vae", "tiling", "save", "saving", "sampling", "noise", "text", "faces", "picture")
     return {name: getattr(base, name) for name in names if hasattr(base, name)}
 
 
@@ -180,6 +182,7 @@ def _common(
             p, given["noise"], bool(subseeds and base is not None and subseeds is base.variation_seeds)
         ),
         "text": replace(given["text"], networks=not p.disable_extra_networks),
+        "faces": replace(given["faces"], restorer=None) if p.restore_faces is False else given["faces"],
     }
     return common
 
@@ -377,7 +380,7 @@ def _fields(request: PictureRequest) -> dict[str, Any]:
         "cfg_scale": request.cfg_scale,
         "width": request.width,
         "height": request.height,
-        "restore_faces": False,
+        "restore_faces": request.faces.restorer is not None,
         "tiling": request.tiling,
         "eta": sampling.eta,
         "s_min_uncond": sampling.skip_negative_below,

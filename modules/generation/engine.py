@@ -16,6 +16,7 @@ from modules.generation.scripted import NO_PICTURES, ScriptRun
 from modules.generation.sessions import Sessions
 from modules.generation.studio import InputPictures
 from modules.generation.upscaling import Tools, UpscalePicture, upscale
+from modules.imaging.face_restoration import FaceRestorers
 from modules.imaging.upscalers import Upscalers
 from modules.models.store import ModelStore
 from modules.prompts.tags import extract_tags
@@ -30,19 +31,27 @@ if TYPE_CHECKING:
 
 
 def check(
-    request: GenerationRequest, models: ModelStore, networks: Networks | None = None
+    request: GenerationRequest,
+    models: ModelStore,
+    networks: Networks | None = None,
+    faces: FaceRestorers | None = None,
 ) -> GenerationRequest:
     """The request with its names resolved, so that it means the same whenever it is carried out.
 
     Cheap: nothing is loaded.
 
-    Raises: UnknownName: no such sampler, schedule or checkpoint; InvalidField: values that don't go together.
+    Raises: UnknownName: no such sampler, schedule or checkpoint; InvalidField: values that don't go together;
+        NotPossibleNow: the files that restore faces aren't there.
     """
     sampler, scheduler = resolve(request.sampler, request.scheduler)
     if request.steps == 1 and sampler.discard_next_to_last:
         raise InvalidField("steps", f"{sampler.name} needs at least 2 steps.")
     if networks is not None and request.text.networks:
         networks.check(extract_tags(request.prompt)[1])
+    if (restorer := request.faces.restorer) is not None:
+        if faces is None:
+            raise NotSupported("Faces can't be restored here.", "restore_faces")
+        faces.check(restorer, "restore_faces")
     checkpoint = models.resolve(request.checkpoint)
     if models.vaes is not None:
         models.vaes.for_checkpoint(checkpoint, request.vae)  # says so if there is none of that name
@@ -71,7 +80,7 @@ class Engine:
         pictures: where the pictures are that requests name; None: there are none.
         upscalers: what makes pictures larger; None: filters only.
         networks: what the network tags of prompts mean; None: they mean nothing.
-        extras: what finished pictures are upscaled with; None: they can't be.
+        extras: what finished pictures are upscaled with, and faces restored; None: they can't be.
         hooks: what extensions do in between.
         preview_method: how latents become a preview (see `models.latent_preview`); asked for each job.
         preview_folder: where the tiny autoencoders are that make previews.
@@ -106,6 +115,10 @@ class Engine:
         """What the network tags of prompts mean."""
         return self._networks
 
+    @property
+    def _faces(self) -> FaceRestorers | None:
+        return None if self._extras is None else self._extras.faces
+
     def prepare(self, checkpoint: str | None = None) -> None:
         """Load a model ahead of its first request (None: the default one)."""
         self._sessions.of(self._models.get(checkpoint))
@@ -134,7 +147,7 @@ class Engine:
 
     def _sub_request(self, request: GenerationRequest, monitor: Monitor) -> Iterator[GeneratedImage]:
         """The pictures of a request that a script makes."""
-        request = check(request.with_seeds(), self._models, self._networks)
+        request = check(request.with_seeds(), self._models, self._networks, self._faces)
         return self._run(request, monitor, of_script=True)
 
     def _run(
@@ -152,6 +165,7 @@ class Engine:
                 pictures=self._pictures,
                 upscalers=self._upscalers,
                 networks=self._networks,
+                faces=self._faces,
                 on=session_of,
                 hooks=self._hooks,
             )

@@ -12,9 +12,11 @@ from torch import Tensor
 from modules.faults import NotSupported
 from modules.generation.aside import Aside
 from modules.generation.batch import Batch
+from modules.generation.options import FaceOptions
 from modules.generation.recipe import Recipe
 from modules.generation.results import GeneratedImage
 from modules.generation.session import Session
+from modules.imaging.face_restoration import FaceRestorers
 from modules.imaging.pixels import image_of_shares, to_image
 from modules.sampling.catalogue import Sampler, Scheduler
 from modules.sampling.sample import Sampled
@@ -45,7 +47,7 @@ def finished(
         aside: where pictures are finished; None: here and now.
 
     Raises: NotSupported: an extension changed the number of pictures; NotPossibleNow: the VAE gives no picture, now or
-    for the batch before.
+    for the batch before; BadFile: the model that restores faces can't be used.
     """
     if aside is not None:
         aside.settle()  # the VAE does one batch after the other
@@ -65,7 +67,7 @@ def finished(
         raise NotSupported(_ANOTHER_NUMBER)
 
     def made(decode: Callable[[], Image], number: int) -> Image:
-        image = decode()
+        image = _with_faces(decode(), request.faces, session.faces)
         if aside is None:
             image = hooks.before_overlay(image, request, number)
         return finish(image, number)
@@ -79,6 +81,13 @@ def finished(
             infotext=recipe.infotext(number),
             complete=sampled.complete,
         )
+
+
+def _with_faces(image: Image, options: FaceOptions, restorers: FaceRestorers | None) -> Image:
+    """The picture with its faces restored, where that is asked for."""
+    if options.restorer is None or restorers is None:
+        return image
+    return restorers.restore(image, options.restorer, options.weight)
 
 
 def _decoded(batch: Batch, latents: Tensor) -> Iterator[Callable[[], Image]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modules.faults import UnknownName
-from modules.generation.options import NoiseOptions, SamplingOptions, TextOptions, parse_sigmas
+from modules.generation.options import FaceOptions, NoiseOptions, SamplingOptions, TextOptions, parse_sigmas
 from modules.generation.requests import PictureOptions
 from modules.generation.saving import SavingOptions
 from modules.imaging.fetching import FetchRules
@@ -65,6 +65,13 @@ def text_options(settings: Settings) -> TextOptions:
         sdxl_crop=(model.sdxl_crop_top, model.sdxl_crop_left),
         aesthetic_scores=(model.refiner_high_score, model.refiner_low_score),
     )
+
+
+def face_options(settings: Settings, restore: bool | None = None) -> FaceOptions:
+    """What becomes of faces. Args: restore: whether they are restored, where somebody says that."""
+    faces = settings.faces
+    wanted = faces.restore if restore is None else restore
+    return FaceOptions(restorer=faces.restorer if wanted else None, weight=faces.weight)
 
 
 def picture_options(settings: Settings) -> PictureOptions:

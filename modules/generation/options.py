@@ -206,6 +206,22 @@ class NoiseOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FaceOptions:
+    """What becomes of the faces in finished pictures.
+
+    Args:
+        restorer: the model that restores them, "CodeFormer" or "GFPGAN"; None: they stay as they are.
+        weight: CodeFormer only: 0 takes most liberties, 1 stays closest to the picture.
+    """
+
+    restorer: str | None = None
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("code_former_weight", "CodeFormer weight", self.weight, 0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TextOptions:
     """How the prompt is read and encoded.
 

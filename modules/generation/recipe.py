@@ -68,6 +68,7 @@ class Recipe:
             "CFG scale": float(request.cfg_scale),
             "Image CFG scale": _image_cfg_scale(request, self.model),
             "Seed": request.seed_of(picture),
+            "Face restoration": request.faces.restorer,
             "Size": f"{request.width}x{request.height}",
             "Model hash": checkpoint.short_hash,
             "Model": checkpoint.path.stem,

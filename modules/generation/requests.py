@@ -17,6 +17,7 @@ from modules.generation.options import (
     MAX_SIDE,
     MAX_STEPS,
     RANDOM_SEED,
+    FaceOptions,
     NoiseOptions,
     SamplingOptions,
     TextOptions,
@@ -121,6 +122,7 @@ class PictureRequest:
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
     text: TextOptions = field(default_factory=TextOptions)
+    faces: FaceOptions = field(default_factory=FaceOptions)
     saving: SavingOptions = field(default_factory=SavingOptions)
 
     def __post_init__(self) -> None:

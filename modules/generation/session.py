@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from modules.generation.hooks import NO_HOOKS, GenerationHooks
+from modules.imaging.face_restoration import FaceRestorers
 from modules.imaging.upscalers import Upscalers
 from modules.models.latent_diffusion import LatentDiffusion
 from modules.models.latent_preview import LatentPreview
@@ -39,6 +40,7 @@ class Session:
         upscalers: what makes pictures larger; None: filters only.
         networks: what the network tags of prompts mean; None: they mean nothing.
         embeddings: words with vectors of their own.
+        faces: what restores faces; None: nothing does.
         on: the session of another checkpoint.
         hooks: what extensions do in between.
         compiled: compiled forms of the U-Net's blocks; None: it runs as it is.
@@ -52,6 +54,7 @@ class Session:
     upscalers: Upscalers | None = None
     networks: Networks | None = None
     embeddings: Embeddings | None = None
+    faces: FaceRestorers | None = None
     on: Callable[[str], Session] | None = None
     hooks: GenerationHooks = NO_HOOKS
     compiled: CompiledBlocks | None = None

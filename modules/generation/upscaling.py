@@ -106,7 +106,7 @@ class UpscalePicture:
         """Whether a second upscaler is used."""
         return self.upscaler_1 != NONE and self.upscaler_2 != NONE and self.upscaler_2_visibility > 0
 
-    def faces(self) -> list[tuple[str, float]]:
+    def restorers(self) -> list[tuple[str, float]]:
         """Name and visibility of each face restoration that is used."""
         wanted = (("GFPGAN", self.gfpgan_visibility), ("CodeFormer", self.codeformer_visibility))
         return [(name, visibility) for name, visibility in wanted if visibility > 0]
@@ -143,7 +143,7 @@ def check(request: UpscalePicture, tools: Tools) -> UpscalePicture:
         upscaler_1=NONE if first in ("", NONE) else tools.upscalers.find(first, "upscaler_1").name,
         upscaler_2=NONE if second in ("", NONE) else tools.upscalers.find(second, "upscaler_2").name,
     )
-    for name, _ in request.faces():
+    for name, _ in request.restorers():
         if tools.faces is None:
             raise NotSupported("Faces can't be restored here.", f"{name.lower()}_visibility")
         tools.faces.check(name, f"{name.lower()}_visibility")
@@ -233,7 +233,7 @@ def parameters(request: UpscalePicture) -> dict[str, object]:
     if request.blends:
         added["Postprocess upscaler 2"] = request.upscaler_2
         added["Postprocess upscaler 2 visibility"] = f"{request.upscaler_2_visibility:g}"
-    for name, visibility in request.faces():
+    for name, visibility in request.restorers():
         added[f"{name} visibility"] = f"{visibility:g}"
         if name == "CodeFormer":
             added["CodeFormer weight"] = f"{request.codeformer_weight:g}"
@@ -273,7 +273,7 @@ class _Work:
         self._monitor = monitor
         self._image = image
         upscaling = 0 if request.upscaler_1 == NONE else 2 if request.blends else 1
-        self._total = max(upscaling + _FACES_SHARE * len(request.faces()), _FACES_SHARE)
+        self._total = max(upscaling + _FACES_SHARE * len(request.restorers()), _FACES_SHARE)
         self._finished = 0.0
         self._shown = 0
 
@@ -313,7 +313,7 @@ class _Work:
     def _with_faces(self, image: Image) -> Image:
         from PIL import Image as PIL
 
-        for name, visibility in self._request.faces():
+        for name, visibility in self._request.restorers():
             assert self._tools.faces is not None  # `check` says so
             weight, progress = self._request.codeformer_weight, self._progress(_FACES_SHARE)
             restored = self._tools.faces.restore(image, name, weight, progress)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from modules.faults import InvalidField
 from modules.generation.from_settings import (
+    face_options,
     noise_options,
     picture_options,
     sampling_options,
@@ -76,6 +77,7 @@ def to_request(kind: Kind, values: Values, settings: Settings) -> TextToImage | 
         "sampling": sampling_options(settings, str(values.get("sampler"))),
         "noise": noise_options(settings),
         "text": text_options(settings),
+        "faces": face_options(settings),
         "vae": settings.model.vae,
     }
     fields_here = fields_of(kind)

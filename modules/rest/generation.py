@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import Request as HttpRequest
 
 from modules.faults import NotSupported
-from modules.generation.from_settings import noise_options, sampling_options, saving_options, text_options
+from modules.generation.from_settings import (
+    face_options,
+    noise_options,
+    sampling_options,
+    saving_options,
+    text_options,
+)
 from modules.generation.options import NoiseOptions, SamplingOptions
 from modules.generation.requests import GenerationRequest, ImageToImage, Refiner, Request, TextToImage
 from modules.generation.results import GeneratedImage
@@ -41,7 +47,6 @@ if TYPE_CHECKING:
 Body = TypeVar("Body", bound=GenerationBody)
 
 NOT_YET: dict[str, str] = {
-    "restore_faces": "Face restoration is",
     "comments": "Comments are",
     "latent_mask": "A mask for the latents alone is",
 }
@@ -82,6 +87,7 @@ def common_fields(body: GenerationBody, settings: Settings, scripts: Scripts | N
         **script_fields(body, scripts or NoScripts()),
         "sampling": _sampling(body, settings, sampler),
         "noise": _noise(body, settings),
+        "faces": face_options(settings, body.restore_faces),
         "saving": replace(saving_options(settings), grid=settings.saving.grids and not body.do_not_save_grid),
         "text": replace(text_options(settings), networks=not body.disable_extra_networks),
     }
@@ -144,8 +150,8 @@ def info_of(
         "cfg_scale": request.cfg_scale,
         "steps": request.steps,
         "batch_size": request.batch_size,
-        "restore_faces": False,
-        "face_restoration_model": None,
+        "restore_faces": request.faces.restorer is not None,
+        "face_restoration_model": request.faces.restorer,
         "sd_model_name": checkpoint.name if checkpoint else request.checkpoint,
         "sd_model_hash": checkpoint.hash if checkpoint else None,
         "sd_vae_name": None,

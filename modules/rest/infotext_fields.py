@@ -24,6 +24,7 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "subseed_strength": ("Variation seed strength", float),
     "seed_resize_from_w": ("Seed resize from-1", int),
     "seed_resize_from_h": ("Seed resize from-2", int),
+    "restore_faces": ("Face restoration", bool),
     "width": ("Size-1", int),
     "height": ("Size-2", int),
     "tiling": ("Tiling", lambda value: value == "True"),
@@ -64,6 +65,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "eta_noise_seed_delta": ("ENSD", int),
     "emphasis": ("Emphasis", str),
     "sd_model_checkpoint": ("Model hash", str),
+    "face_restoration_model": ("Face restoration", str),
 }
 
 

@@ -129,6 +129,18 @@ class UpscalingSettings(_Group):
     tile_overlap: int = Field(8, ge=0, le=512, description="Least number of pixels that tiles share.")
 
 
+class FaceSettings(_Group):
+    """Faces in finished pictures."""
+
+    restore: bool = Field(False, description="Restore the faces of every picture that is made.")
+    restorer: Literal["CodeFormer", "GFPGAN"] = Field(
+        "CodeFormer", description="The model that does it, from a file in models/Codeformer or models/GFPGAN."
+    )
+    weight: float = Field(
+        0.5, ge=0, le=1, description="CodeFormer: 0 takes most liberties, 1 stays closest to the picture."
+    )
+
+
 class SavingSettings(_Group):
     """How pictures are kept."""
 
@@ -210,6 +222,7 @@ class Settings(_Group):
     sampling: SamplingSettings = SamplingSettings()
     picture: PictureSettings = PictureSettings()
     upscaling: UpscalingSettings = UpscalingSettings()
+    faces: FaceSettings = FaceSettings()
     saving: SavingSettings = SavingSettings()
     previews: PreviewSettings = PreviewSettings()
     api: ApiSettings = ApiSettings()

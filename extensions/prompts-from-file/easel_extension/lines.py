@@ -88,7 +88,7 @@ FLAGS: Mapping[str, Callable[[str], Any]] = {
     "sd_model": str,
 }
 NOT_HERE = {
-    "restore_faces": "faces are restored in Extras",
+    "restore_faces": "the settings say whether faces are restored",
     "outpath_samples": "the settings say where pictures are saved",
     "outpath_grids": "the settings say where grids are saved",
     "do_not_save_grid": "no grid is made here",
