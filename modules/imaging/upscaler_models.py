@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FOLDERS = ("ESRGAN", "RealESRGAN", "SwinIR", "DAT", "HAT", "BSRGAN", "ScuNET", "Upscalers")
-"""The folders below `models/` in which upscalers are looked for."""
 MOST_PASSES = 3
 SMALLEST_TILE = 32
 MAX_RESULT_PIXELS = 2**28
