@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +154,21 @@ def test_a_scripts_seeds_are_left_to_it_but_come_from_a_number_that_stays(house:
 
 
 # -- the usual way ------------------------------------------------------------------------------------------
+
+
+def test_nobody_hears_that_a_job_runs_before_they_hear_that_it_waits(house: House) -> None:
+    heard = []
+
+    def slow(event: Event) -> None:
+        if event.kind == "job":
+            time.sleep(0.2 if event.data["status"] == "queued" else 0)
+            heard.append(event.data["status"])
+
+    house.events.subscribe(slow)
+    house.start()
+    house.queue.wait(house.queue.submit(request()).id, PATIENCE)
+    eventually(lambda: len(heard) == 3)
+    assert heard == ["queued", "running", "done"]
 
 
 def test_pictures_are_saved_with_their_recipe(house: House) -> None:

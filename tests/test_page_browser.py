@@ -94,6 +94,26 @@ def test_what_is_typed_last_is_used_and_jobs_queue_up(visit: Visit) -> None:
     assert visit.newest()["infotext"].split("\n")[0] == prompts[1]
 
 
+# the key and what is typed after it, with nothing in between
+PRESS_AND_TYPE_ON = """more => {
+  const area = document.querySelector("#txt2img_prompt textarea");
+  const press = { key: "Enter", ctrlKey: true, bubbles: true, cancelable: true };
+  area.dispatchEvent(new KeyboardEvent("keydown", press));
+  area.value += more;
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
+
+
+def test_what_is_typed_after_the_press_is_for_the_next_picture(visit: Visit) -> None:
+    visit.set("txt2img_steps", 1)
+    visit.set("txt2img_prompt", "a castle")
+    before = visit.last_id()
+    visit.page.evaluate(PRESS_AND_TYPE_ON, " by the sea")
+    [picture] = visit.wait_for_pictures(1, before)
+    assert picture["infotext"].split("\n")[0] == "a castle"
+    visit.expect("txt2img_prompt", "a castle by the sea")
+
+
 def test_errors_are_one_sentence_at_the_field_and_the_next_try_works(visit: Visit) -> None:
     page = visit.page
     before = visit.count()
