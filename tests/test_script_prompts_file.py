@@ -41,13 +41,13 @@ def test_flags() -> None:
     (one,) = made(
         '--prompt "a \\"red\\" fox (old:1.2) \\(c\\)" --negative_prompt blurry, bad --steps 20 --width 64 --height 48 '
         '--seed 5 --cfg_scale 3.5 --sampler_name "DPM++ 2M Karras" --batch_size 2 --n_iter 3 --subseed 9 '
-        "--subseed_strength 0.25 --tiling true --do_not_save_samples true --sd_model other"
+        "--subseed_strength 0.25 --tiling true --do_not_save_samples true --sd_model other --restore_faces true"
     )
     assert one.prompt == 'a "red" fox (old:1.2) \\(c\\) drawn' and one.negative_prompt == "blurry, bad grey"
     assert (one.steps, one.width, one.height, one.seed, one.cfg_scale) == (20, 64, 48, 5, 3.5)
     assert (one.sampler, one.scheduler, one.batch_size, one.batch_count) == ("DPM++ 2M", "Karras", 2, 3)
     assert (one.noise.variation_seed, one.noise.variation_strength, one.tiling) == (9, 0.25, True)
-    assert (one.save, one.checkpoint) == (False, "other")
+    assert (one.save, one.checkpoint, one.faces.restorer) == (False, "other", "CodeFormer")
 
 
 def test_words_without_quotes_and_in_single_ones() -> None:

@@ -285,6 +285,8 @@ PICTURE = ImageToImage(prompt="fox", init_images=("0",), width=64, height=64)
         (FULL, "Eta", "0.5", "sampling.eta", 0.5),
         (FULL, "Clip skip", "2", "text.clip_skip", 2),
         (FULL, "VAE", "none", "vae", "None"),
+        (FULL, "Face restore", "gfpgan", "faces.restorer", "GFPGAN"),
+        (FULL, "Face restore", "none", "faces.restorer", None),
         (FULL, "Always discard next-to-last sigma", "true", "sampling.discard_next_to_last_sigma", True),
         (FULL, "Always discard next-to-last sigma", "False", "sampling.discard_next_to_last_sigma", None),
         (FULL, "SGM noise multiplier", "True", "sampling.sgm_noise_multiplier", True),

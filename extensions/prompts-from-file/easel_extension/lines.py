@@ -14,6 +14,7 @@ from typing import Any
 
 from modules.faults import Fault, InvalidField, NotSupported
 from modules.generation.requests import GenerationRequest, ImageToImage, TextToImage
+from modules.imaging.face_restoration import NAMES
 from modules.plugins.program import Program
 from modules.prompts import styles
 from modules.prompts.styles import Style
@@ -83,12 +84,12 @@ FLAGS: Mapping[str, Callable[[str], Any]] = {
     "width": _whole,
     "height": _whole,
     "tiling": _yes_or_no,
+    "restore_faces": _yes_or_no,
     "do_not_save_samples": _yes_or_no,
     "denoising_strength": _number,
     "sd_model": str,
 }
 NOT_HERE = {
-    "restore_faces": "the settings say whether faces are restored",
     "outpath_samples": "the settings say where pictures are saved",
     "outpath_grids": "the settings say where grids are saved",
     "do_not_save_grid": "no grid is made here",
@@ -177,6 +178,9 @@ def request_of(
         changes["batch_count"] = flags["n_iter"]
     if "sd_model" in flags:
         changes["checkpoint"] = program.find_checkpoint(flags["sd_model"])
+    if "restore_faces" in flags:
+        restorer = request.faces.restorer or NAMES[0] if flags["restore_faces"] else None
+        changes["faces"] = replace(request.faces, restorer=restorer)
     if flags.get("do_not_save_samples"):
         changes["save"] = False
     if wanted := flags.get("sampler_name") or flags.get("sampler_index"):

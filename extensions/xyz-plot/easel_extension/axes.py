@@ -150,6 +150,10 @@ def _reordered(request: GenerationRequest, words: tuple[str, ...]) -> Generation
     return replace(request, prompt="".join([*parts, request.prompt[end:]]))
 
 
+def _with_faces(request: GenerationRequest, restorer: str) -> GenerationRequest:
+    return field("faces.restorer")(request, None if restorer == "None" else restorer)
+
+
 def _styled(request: GenerationRequest, chosen: tuple[str, list[Style]]) -> GenerationRequest:
     return known.with_styles(request, chosen[1])
 
@@ -175,6 +179,7 @@ def _booleans(program: Program) -> list[str]:
 
 
 _SOURCES = ["GPU", "CPU", "NV"]
+_RESTORERS = ["CodeFormer", "GFPGAN", "None"]
 
 AXES: tuple[Axis, ...] = (
     Axis(NOTHING, text, lambda request, value: request, show=lambda value: ""),
@@ -225,6 +230,7 @@ AXES: tuple[Axis, ...] = (
         "VAE", lambda word, names: [names.vae(word)], field("vae"), cost=0.7, choices=known.vaes, show=_file
     ),
     Axis("Styles", _styles, _styled, choices=known.style_names, show=lambda chosen: f"Styles: {chosen[0]}"),
+    Axis("Face restore", one_of(*_RESTORERS), _with_faces, choices=lambda program: _RESTORERS),
     Axis("Always discard next-to-last sigma", yes_or_no, _discard, choices=_booleans),
     Axis("SGM noise multiplier", yes_or_no, field("sampling.sgm_noise_multiplier"), choices=_booleans),
     Axis(
@@ -247,7 +253,8 @@ AXES: tuple[Axis, ...] = (
 
 NOT_HERE = {
     "Schedule rho": ("Beta schedule alpha", "Beta schedule beta"),
-    "Styles": ("UniPC Order", "Face restore", "Token merging ratio", "Token merging ratio high-res"),
+    "Styles": ("UniPC Order",),
+    "Face restore": ("Token merging ratio", "Token merging ratio high-res"),
     "RNG source": ("FP8 mode",),
 }
 """Axes of the older UI that Easel has no feature for, behind which of ours they stand in its menu."""
