@@ -141,7 +141,8 @@ export function wireForm() {
 }
 
 /** The texts at the presses of Generate that Gradio has not yet answered with the values, the earliest first. */
-const pressed = [];
+let pressed = [];
+const PRESS_MS = 10_000;
 /** The texts when the keys were pressed, for the click that follows. */
 let keyed = null;
 
@@ -152,11 +153,17 @@ function press(event) {
   keyed = null;
   clearErrors();
   const missing = instead ? null : ahead.missing();
-  if (state.connected && !missing) return pressed.push(now);
+  if (state.connected && !missing) return remember(now);
   event.stopImmediatePropagation();
   instead = null;
   if (!state.connected) return showError("Easel does not answer. Your prompt is kept; try again when it is back.");
   showError(missing, null, { text: "Show me where", action: ahead.lead });
+}
+
+/** A press that an extension's script keeps from Gradio must not lend its texts to a later one. */
+function remember(now) {
+  pressed.push(now);
+  setTimeout(() => (pressed = pressed.filter((one) => one !== now)), PRESS_MS);
 }
 
 let sentKind = null;

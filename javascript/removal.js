@@ -21,7 +21,12 @@ export function removal(shown, leave, back, over) {
   function say(...parts) {
     clearTimeout(waiting);
     said.replaceChildren(...parts);
-    if (parts.length) waiting = setTimeout(() => [say(), over()], UNDO_MS);
+    if (parts.length) waiting = setTimeout(forget, UNDO_MS);
+  }
+
+  function forget() {
+    say();
+    over();
   }
 
   const undoable = () => busy || Boolean(said.querySelector("button"));

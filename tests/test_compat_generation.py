@@ -77,6 +77,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         queue=queue,
         pictures=pictures,
         styles=SimpleNamespace(all=list),
+        extras=SimpleNamespace(faces=None),
         plugins=PluginManager(folder / "extensions"),
         worker=Worker(queue, pictures, engine, events, settings, hooks=hooks),
     )

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from modules.imaging.storage import save_png
-from tests.page_support import Visit, open_page
+from tests.page_support import SETTLED, Visit, open_page
 from tests.server import RunningServer, running_server
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def generate(visit: Visit, pictures: int = 1) -> dict[str, Any]:
 
 def wait_for_new(visit: Visit, before: int, pictures: int = 1) -> dict[str, Any]:
     visit.wait_for_pictures(pictures, before)
-    visit.page.wait_for_selector("#easel_wall[data-state=picture][data-working=false]")
+    visit.page.wait_for_selector(SETTLED)
     return visit.newest()
 
 

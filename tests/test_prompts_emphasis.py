@@ -112,6 +112,7 @@ def test_many_brackets_take_linear_time(unit: str) -> None:
         assert parse_emphasis(prompt) == [(prompt if unit == ")" else "", 1.0)]
 
     assert_linear(read)
+    read(1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +127,4 @@ def test_long_prompts_take_linear_time(opening: str, closing: str) -> None:
         assert all(math.isfinite(span.weight) for span in spans)
 
     assert_linear(read)
+    read(500_000)

@@ -211,6 +211,8 @@ def test_time_is_linear(wildcards: Wildcards, part: str) -> None:
             wildcards.expand("{|" + text, 1)
 
     assert_linear(read)
+    with pytest.raises(InvalidField):
+        wildcards.expand("{|" + part * (300_000 // len(part)), 1)
 
 
 @settings(max_examples=300)

@@ -221,6 +221,9 @@ def test_override_settings_hold_for_one_job(house: House) -> None:
 
 
 def test_faces_are_restored_where_the_request_or_the_settings_say_so(house: House) -> None:
+    def restorer() -> str | None:
+        return house.engine.requests[-1].faces.restorer
+
     assert json.loads(ask(house).json()["info"])["restore_faces"] is False
     info = json.loads(ask(house, restore_faces=True).json()["info"])
     assert (info["restore_faces"], info["face_restoration_model"]) == (True, "CodeFormer")
@@ -229,10 +232,12 @@ def test_faces_are_restored_where_the_request_or_the_settings_say_so(house: Hous
     faces = house.engine.requests[-1].faces
     assert (faces.restorer, faces.weight) == ("GFPGAN", 0.2)
     assert ask(house, override_settings=override, restore_faces=False).status_code == 200
-    assert house.engine.requests[-1].faces.restorer is None
+    assert restorer() is None
     recipe = "a face\nSteps: 3, Sampler: Euler, Seed: 1, Face restoration: GFPGAN, Size: 24x16"
     assert ask(house, infotext=recipe).status_code == 200
-    assert house.engine.requests[-1].faces.restorer == "GFPGAN"
+    assert restorer() == "GFPGAN"
+    assert ask(house, infotext=recipe.replace("GFPGAN", "another")).status_code == 200  # left out
+    assert restorer() is None
 
 
 def test_override_settings_can_stay(house: House) -> None:

@@ -103,7 +103,9 @@ def _nested(request: GenerationRequest) -> Iterator[GeneratedImage]:
 
     services = house.house()
     chosen = request.checkpoint or services.settings.current.model.checkpoint
-    request = check(replace(request.with_seeds(), checkpoint=chosen), services.models)
+    request = check(
+        replace(request.with_seeds(), checkpoint=chosen), services.models, faces=services.extras.faces
+    )
     return services.engine.run(request, _Following())
 
 

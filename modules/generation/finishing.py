@@ -85,8 +85,9 @@ def finished(
 
 def _with_faces(image: Image, options: FaceOptions, restorers: FaceRestorers | None) -> Image:
     """The picture with its faces restored, where that is asked for."""
-    if options.restorer is None or restorers is None:
+    if options.restorer is None:
         return image
+    assert restorers is not None  # `engine.check` says so
     return restorers.restore(image, options.restorer, options.weight)
 
 

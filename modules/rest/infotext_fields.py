@@ -6,10 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from modules.generation.recipe_reading import DEFAULTS, read_recipe
+from modules.imaging.face_restoration import NAMES
 from modules.imaging.infotext import parse
 from modules.rest.generation_bodies import GenerationBody
 
 Body = TypeVar("Body", bound=GenerationBody)
+
+
+def _restorer(name: str) -> str:
+    return NAMES[NAMES.index(name)]
+
 
 _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "prompt": ("Prompt", str),
@@ -24,7 +30,7 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "subseed_strength": ("Variation seed strength", float),
     "seed_resize_from_w": ("Seed resize from-1", int),
     "seed_resize_from_h": ("Seed resize from-2", int),
-    "restore_faces": ("Face restoration", bool),
+    "restore_faces": ("Face restoration", lambda name: bool(_restorer(name))),
     "width": ("Size-1", int),
     "height": ("Size-2", int),
     "tiling": ("Tiling", lambda value: value == "True"),
@@ -65,7 +71,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "eta_noise_seed_delta": ("ENSD", int),
     "emphasis": ("Emphasis", str),
     "sd_model_checkpoint": ("Model hash", str),
-    "face_restoration_model": ("Face restoration", str),
+    "face_restoration_model": ("Face restoration", _restorer),
 }
 
 

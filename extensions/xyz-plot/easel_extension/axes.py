@@ -16,6 +16,7 @@ from typing import Any
 
 from modules.faults import InvalidField, NotSupported
 from modules.generation.requests import GenerationRequest, Refiner, TextToImage
+from modules.imaging.face_restoration import NAMES
 from modules.plugins.hooks import PlotAxis
 from modules.plugins.program import Program
 from modules.prompts.styles import Style
@@ -179,7 +180,7 @@ def _booleans(program: Program) -> list[str]:
 
 
 _SOURCES = ["GPU", "CPU", "NV"]
-_RESTORERS = ["CodeFormer", "GFPGAN", "None"]
+_RESTORERS = [*NAMES, "None"]
 
 AXES: tuple[Axis, ...] = (
     Axis(NOTHING, text, lambda request, value: request, show=lambda value: ""),
